@@ -43,13 +43,16 @@ class SystemClock:
     """The machine's clocks."""
 
     def __init__(self) -> None:
-        self._boot = _read_boot_id()
+        boot = _read_boot_id()
+        # Where the kernel has no name for its boot, this process counts as one, from now on.
+        self._boot = boot or uuid.uuid4().hex
+        self._since = 0.0 if boot else _seconds_up()
 
     def now(self) -> datetime:
         return datetime.now(UTC)
 
     def uptime(self) -> Uptime:
-        return Uptime(self._boot, timedelta(seconds=_seconds_up()))
+        return Uptime(self._boot, timedelta(seconds=_seconds_up() - self._since))
 
 
 def _seconds_up() -> float:
@@ -58,9 +61,8 @@ def _seconds_up() -> float:
     return time.monotonic()
 
 
-def _read_boot_id() -> str:
-    """The kernel's name for this boot; a new one for each process where there is no such name."""
+def _read_boot_id() -> str | None:
     try:
         return BOOT_ID.read_text().strip()
     except OSError:
-        return uuid.uuid4().hex
+        return None

@@ -72,13 +72,20 @@ class FetchError(StocktrackerError):
 
 
 class Unreachable(FetchError):
-    """No usable HTTP answer: name not found, refused, timed out, cut off, or a status of 5xx."""
+    """No usable HTTP answer: name not found, refused, timed out, cut off, or a status of 5xx.
+
+    `sent` is False where the request cannot have left this machine, so that upstream has not
+    counted it either.
+    """
 
     kind = "unreachable"
 
-    def __init__(self, ticker: str | None = None, *, why: str = "no answer") -> None:
+    def __init__(
+        self, ticker: str | None = None, *, why: str = "no answer", sent: bool = True
+    ) -> None:
         super().__init__(ticker)
         self.why = why
+        self.sent = sent
         self.words = f"Alpha Vantage could not be reached ({why})."
 
 

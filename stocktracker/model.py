@@ -74,6 +74,9 @@ class Want:
     ticker: Ticker
 
 
+LISTING_WANT = Want(Feed.LISTING, WHOLE_MARKET)
+
+
 @dataclass(frozen=True, slots=True)
 class Quote:
     """The latest price that is known for a ticker; its day may be before today.

@@ -1,0 +1,117 @@
+"""How bars grow and heal, and the quote that is in them. Pure: frames in, frames out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime
+
+import pandas as pd
+
+from stocktracker.markets import closed_at
+from stocktracker.model import Bars, Interval, Quote
+from stocktracker.plans import Liveness
+
+FETCHED_AT = "fetched_at"
+
+
+def merge(stored: Bars | None, fresh: Bars) -> Bars:
+    """`stored` with what `fresh` adds or corrects; `stored` itself where that is nothing.
+
+    Fresh rows win, so a partial or wrong bar heals; stored rows that the fresh window no longer
+    reaches stay, so history grows. A row keeps its own fetched_at while its figures do not change.
+    A weekly bar replaces the stored one of the same week, whatever day that was dated by.
+    """
+    if stored is None or stored.frame.empty:
+        return fresh
+    old, new = stored.frame, fresh.frame
+    kept = old[~old.index.isin(new.index)]
+    if fresh.interval is Interval.WEEKLY:
+        kept = kept[~_week_of(kept.index).isin(_week_of(new.index))]
+    unchanged = _unchanged(old, new)
+    if unchanged.all() and len(kept) + len(new) == len(old):
+        return stored
+    healed = new.copy()
+    same = unchanged[unchanged].index
+    healed.loc[same, FETCHED_AT] = old.loc[same, FETCHED_AT]
+    frame = pd.concat([kept, healed]).sort_index()
+    frame.index.name = "date"
+    return replace(fresh, frame=frame)
+
+
+def _unchanged(old: pd.DataFrame, new: pd.DataFrame) -> pd.Series:
+    """For each row of `new`, whether `old` has the very same figures on that date."""
+    figures = [column for column in new.columns if column != FETCHED_AT]
+    before = old.reindex(index=new.index, columns=figures)
+    after = new[figures]
+    return ((before == after) | (before.isna() & after.isna())).all(axis=1) & new.index.isin(
+        old.index
+    )
+
+
+def _week_of(index: pd.Index) -> pd.Index:
+    return pd.DatetimeIndex(index).to_period("W-SUN")
+
+
+def end_of_day_quote(bars: Bars) -> Quote:
+    """The newest daily bar as a quote: its close, against the close of the bar before it."""
+    last = bars.frame.iloc[-1]
+    before = bars.frame.iloc[-2] if len(bars.frame) > 1 else None
+    day = bars.last_day
+    return Quote(
+        ticker=bars.ticker,
+        price=float(last["close"]),
+        previous_close=None if before is None else float(before["close"]),
+        open=float(last["open"]),
+        high=float(last["high"]),
+        low=float(last["low"]),
+        volume=None if pd.isna(last["volume"]) else int(last["volume"]),
+        trading_day=day,
+        as_of=closed_at(bars.ticker, day),
+        fetched_at=last[FETCHED_AT].to_pydatetime(),
+        liveness=Liveness.END_OF_DAY,
+        source=bars.source,
+        currency=bars.currency,
+    )
+
+
+def with_running_day(bars: Bars, quote: Quote | None) -> Bars:
+    """Daily bars with a live quote's day as the last one, which is not final yet.
+
+    A live plan's quote holds the whole running day, so the daily series need not be asked for it.
+    The quote stands in only for a day that the bars do not have, or got before it was over.
+    """
+    if quote is None or quote.liveness is Liveness.END_OF_DAY or quote.open is None:
+        return bars
+    day = pd.Timestamp(quote.trading_day)
+    if day < bars.last or (day == bars.last and not _is_older(bars, quote)):
+        return bars
+    if quote.high is None or quote.low is None:
+        return bars
+    row = pd.DataFrame(
+        {
+            "open": [quote.open],
+            "high": [quote.high],
+            "low": [quote.low],
+            "close": [quote.price],
+            "volume": [float("nan") if quote.volume is None else float(quote.volume)],
+            FETCHED_AT: pd.to_datetime([quote.fetched_at], utc=True),
+        },
+        index=pd.DatetimeIndex([day], name="date"),
+    ).astype({FETCHED_AT: bars.frame[FETCHED_AT].dtype})
+    frame = pd.concat([bars.frame[bars.frame.index < day], row])
+    frame.index.name = "date"
+    return replace(bars, frame=frame, fetched_at=quote.fetched_at)
+
+
+def _is_older(bars: Bars, quote: Quote) -> bool:
+    fetched_at: datetime = bars.frame[FETCHED_AT].iloc[-1].to_pydatetime()
+    return fetched_at < quote.as_of
+
+
+def is_final(bars: Bars, day: date) -> bool:
+    """Whether the bar of `day` is there and was fetched after that day's session was over."""
+    stamp = pd.Timestamp(day)
+    if stamp not in bars.frame.index:
+        return False
+    fetched_at = pd.Timestamp(str(bars.frame[FETCHED_AT].loc[stamp]))
+    return fetched_at >= closed_at(bars.ticker, day)

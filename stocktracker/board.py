@@ -1,0 +1,145 @@
+"""The snapshot in memory that pages and routes read; replaced whole, never edited.
+
+Reading costs no disk and no lock: a reader takes the current snapshot and keeps it for as long as
+it draws. The poller publishes; a record that is only in the store is adopted when somebody first
+wants it. Frames are handed out as shallow copies, which pandas copies on write.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+from stocktracker.ledger import Ledger
+from stocktracker.model import (
+    Attempt,
+    Bars,
+    Data,
+    Feed,
+    Listing,
+    Quote,
+    Record,
+    Ticker,
+    Want,
+)
+from stocktracker.schedule import Due, Forecast
+from stocktracker.usage import Usage
+
+MOST_BARS = 400  # series in memory beyond which those that nobody wants are let go
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """How the polling stands: what the status page tells of it."""
+
+    heartbeat: datetime | None = None
+    leads: bool = False
+    who: str = ""
+    since: datetime | None = None
+    halted: str | None = None
+    outage_since: datetime | None = None
+    store_fault: str | None = None
+    due: Mapping[Want, Due] = field(default_factory=dict)
+    viewers: Mapping[Want, int] = field(default_factory=dict)
+    forecast: Forecast | None = None
+    ledger: Ledger = field(default_factory=Ledger)
+    usage: Usage = field(default_factory=lambda: Usage({}))
+    refused: Mapping[str, datetime] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All that is known at one moment. `version` grows when data or attempts change."""
+
+    version: int = 0
+    quotes: Mapping[Ticker, Quote] = field(default_factory=dict)
+    bars: Mapping[Want, Bars] = field(default_factory=dict)
+    listing: Listing | None = None
+    attempts: Mapping[Want, Attempt] = field(default_factory=dict)
+    poll: Poll = field(default_factory=Poll)
+
+    def data(self, want: Want) -> Data | None:
+        if want.feed is Feed.QUOTE:
+            return self.quotes.get(want.ticker)
+        if want.feed is Feed.LISTING:
+            return self.listing
+        return self.bars.get(want)
+
+    def knows(self, want: Want) -> bool:
+        return self.data(want) is not None or want in self.attempts
+
+
+class Board:
+    """Holds the current snapshot."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._current = Snapshot()
+
+    def read(self) -> Snapshot:
+        return self._current
+
+    def read_quote(self, ticker: Ticker) -> Quote | None:
+        return self._current.quotes.get(ticker)
+
+    def read_bars(self, feed: Feed, ticker: Ticker) -> Bars | None:
+        """The bars with a frame that the caller may add columns to."""
+        bars = self._current.bars.get(Want(feed, ticker))
+        return None if bars is None else replace(bars, frame=bars.frame.copy(deep=False))
+
+    def publish(self, records: Iterable[Record], *, wanted: Iterable[Want] = ()) -> None:
+        """Show these from now on. A record without data leaves the data that is shown."""
+        with self._lock:
+            self._show(list(records), frozenset(wanted), replace_known=True)
+
+    def adopt(self, records: Iterable[Record]) -> None:
+        """Show what was in the store all along, except where something newer is shown."""
+        with self._lock:
+            self._show(list(records), frozenset(), replace_known=False)
+
+    def publish_poll(self, **changes: Any) -> None:
+        """Show how the polling stands; this is no new version of the data."""
+        with self._lock:
+            poll = replace(self._current.poll, **changes)
+            self._current = replace(self._current, poll=poll)
+
+    def _show(self, records: list[Record], wanted: frozenset[Want], *, replace_known: bool) -> None:
+        now = self._current
+        if not replace_known:
+            records = [record for record in records if not now.knows(record.want)]
+        if not records:
+            return
+        quotes = {record.ticker: record.data for record in records if _holds(record, Quote)}
+        bars = {record.want: record.data for record in records if _holds(record, Bars)}
+        listings = [record.data for record in records if isinstance(record.data, Listing)]
+        attempts = {record.want: record.attempt for record in records if record.attempt}
+        self._current = replace(
+            now,
+            version=now.version + 1,
+            quotes=_with(now.quotes, quotes),
+            bars=_bounded(_with(now.bars, bars), wanted),
+            listing=listings[-1] if listings else now.listing,
+            attempts=_with(now.attempts, attempts),
+        )
+
+
+def _holds(record: Record, kind: type) -> bool:
+    return isinstance(record.data, kind)
+
+
+def _with(known: Mapping[K, V], more: Mapping[K, Any]) -> Mapping[K, V]:
+    return MappingProxyType({**known, **more}) if more else known
+
+
+def _bounded(bars: Mapping[Want, Bars], wanted: frozenset[Want]) -> Mapping[Want, Bars]:
+    """What nobody wants is let go when there is much of it; the store still has it."""
+    if len(bars) <= MOST_BARS or not wanted:
+        return bars
+    return MappingProxyType({want: kept for want, kept in bars.items() if want in wanted})

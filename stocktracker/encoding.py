@@ -1,0 +1,187 @@
+"""Records to bytes and back: a line of JSON, and for bars an Arrow stream after it.
+
+Decoding trusts nothing: what does not have the shape it must have raises ValueError, KeyError or
+TypeError, which the store turns into a miss.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Any, TypeVar
+
+import pandas as pd
+import pyarrow as pa
+
+from stocktracker.model import (
+    Attempt,
+    Bars,
+    Data,
+    Interval,
+    Listed,
+    Listing,
+    Outcome,
+    Quote,
+    Ticker,
+)
+from stocktracker.plans import Liveness
+
+T = TypeVar("T")
+
+
+def encode_document(content: dict[str, Any]) -> bytes:
+    return json.dumps(content, allow_nan=False, separators=(",", ":")).encode()
+
+
+def decode_document(content: bytes) -> dict[str, Any]:
+    document = json.loads(content)
+    if type(document) is not dict:
+        raise ValueError("not a document")
+    return document
+
+
+def encode_attempt(attempt: Attempt) -> bytes:
+    return encode_document(
+        {
+            "at": attempt.at.isoformat(),
+            "outcome": attempt.outcome.value,
+            "failures": attempt.failures,
+            "retry_at": attempt.retry_at and attempt.retry_at.isoformat(),
+            "kind": attempt.kind,
+            "words": attempt.words,
+        }
+    )
+
+
+def decode_attempt(content: bytes) -> Attempt:
+    found = decode_document(content)
+    return Attempt(
+        at=_instant(found["at"]),
+        outcome=Outcome(found["outcome"]),
+        failures=int(found["failures"]),
+        retry_at=found["retry_at"] and _instant(found["retry_at"]),
+        kind=found["kind"],
+        words=found["words"],
+    )
+
+
+def encode_data(data: Data) -> bytes:
+    if isinstance(data, Quote):
+        return _encode_quote(data)
+    if isinstance(data, Bars):
+        return _encode_bars(data)
+    return _encode_listing(data)
+
+
+def decode_data(content: bytes) -> Data:
+    head, _, rest = content.partition(b"\n")
+    found = decode_document(head)
+    decoders: dict[str, Callable[[dict[str, Any], bytes], Data]] = {
+        "quote": _decode_quote,
+        "bars": _decode_bars,
+        "listing": _decode_listing,
+    }
+    return decoders[found["kind"]](found, rest)
+
+
+def _encode_quote(quote: Quote) -> bytes:
+    return encode_document(
+        {
+            "kind": "quote",
+            "ticker": quote.ticker,
+            "price": quote.price,
+            "previous_close": quote.previous_close,
+            "open": quote.open,
+            "high": quote.high,
+            "low": quote.low,
+            "volume": quote.volume,
+            "trading_day": quote.trading_day.isoformat(),
+            "as_of": quote.as_of.isoformat(),
+            "fetched_at": quote.fetched_at.isoformat(),
+            "liveness": quote.liveness.value,
+            "source": quote.source,
+            "currency": quote.currency,
+        }
+    )
+
+
+def _decode_quote(found: dict[str, Any], _rest: bytes) -> Quote:
+    return Quote(
+        ticker=Ticker(found["ticker"]),
+        price=float(found["price"]),
+        previous_close=_maybe(float, found["previous_close"]),
+        open=_maybe(float, found["open"]),
+        high=_maybe(float, found["high"]),
+        low=_maybe(float, found["low"]),
+        volume=_maybe(int, found["volume"]),
+        trading_day=date.fromisoformat(found["trading_day"]),
+        as_of=_instant(found["as_of"]),
+        fetched_at=_instant(found["fetched_at"]),
+        liveness=Liveness(found["liveness"]),
+        source=str(found["source"]),
+        currency=str(found["currency"]),
+    )
+
+
+def _encode_bars(bars: Bars) -> bytes:
+    head = {
+        "kind": "bars",
+        "ticker": bars.ticker,
+        "interval": bars.interval.value,
+        "fetched_at": bars.fetched_at.isoformat(),
+        "source": bars.source,
+        "currency": bars.currency,
+    }
+    table = pa.Table.from_pandas(bars.frame.reset_index(), preserve_index=False)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    stream: bytes = sink.getvalue().to_pybytes()
+    return encode_document(head) + b"\n" + stream
+
+
+def _decode_bars(found: dict[str, Any], rest: bytes) -> Bars:
+    with pa.ipc.open_stream(pa.py_buffer(rest)) as reader:
+        table = reader.read_all()
+    table.validate(full=True)
+    frame: pd.DataFrame = table.to_pandas().set_index("date")
+    if not frame.index.is_monotonic_increasing or not frame.index.is_unique:
+        raise ValueError("bars out of order")
+    return Bars(
+        ticker=Ticker(found["ticker"]),
+        interval=Interval(found["interval"]),
+        frame=frame,
+        fetched_at=_instant(found["fetched_at"]),
+        source=str(found["source"]),
+        currency=str(found["currency"]),
+    )
+
+
+def _encode_listing(listing: Listing) -> bytes:
+    head = {
+        "kind": "listing",
+        "fetched_at": listing.fetched_at.isoformat(),
+        "source": listing.source,
+    }
+    rows = [[row.ticker, row.name, row.exchange, row.kind] for row in listing.rows.values()]
+    return encode_document(head) + b"\n" + json.dumps(rows).encode()
+
+
+def _decode_listing(found: dict[str, Any], rest: bytes) -> Listing:
+    rows = {
+        Ticker(ticker): Listed(Ticker(ticker), name, exchange, kind)
+        for ticker, name, exchange, kind in json.loads(rest)
+    }
+    return Listing(rows, _instant(found["fetched_at"]), str(found["source"]))
+
+
+def _instant(text: str) -> datetime:
+    instant = datetime.fromisoformat(text)
+    if instant.tzinfo is None:
+        raise ValueError("an instant without a time zone")
+    return instant
+
+
+def _maybe(kind: Callable[[Any], T], value: Any) -> T | None:
+    return None if value is None else kind(value)

@@ -1,0 +1,217 @@
+"""The choice of the next calls: wants, what is known, allowance → calls now, or when to wake.
+
+Pure. Everything that may be asked gets a time from which on it is due, in `due.py`; here the due
+ones are put in order and cut to what the budget allows. The order is: a ticker's first quote before
+all, then whatever has waited longest for its turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from stocktracker.due import Known, Turn, turn_of
+from stocktracker.markets import US, calendar, exchange_of
+from stocktracker.model import LISTING_WANT, Call, Feed, Want
+from stocktracker.plans import DAY, Capability, Limit, Liveness
+from stocktracker.schedule import Due, Forecast
+from stocktracker.wants import Wanted
+
+BULK_SIZE = 100
+# Quotes that are due this soon go along with a bulk call that is made anyway.
+TOGETHER = timedelta(seconds=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """What may be asked of upstream: the budget's word, and what keeps us from asking at all."""
+
+    possible: int
+    next_at: datetime
+    left_today: int | None
+    limits: tuple[Limit, ...]
+    halted: bool = False
+    outage_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The calls to make now; when to plan again if nothing happens before; what is due when."""
+
+    calls: tuple[Call, ...]
+    wake_at: datetime | None
+    due: Mapping[Want, Due]
+    forecast: Forecast | None
+
+
+def make_plan(
+    known: Known, wants: Mapping[Want, Wanted], allowed: Allowed, in_flight: frozenset[Want]
+) -> Plan:
+    """Choose the calls to make now. Nobody watching: none, and no time to wake."""
+    needs = needed(wants, known)
+    spread = day_spread(needs, known, allowed)
+    turns = {want: turn_of(want, wanted, known, spread) for want, wanted in needs.items()}
+    forecast = foresee(needs, known, allowed, spread) if needs else None
+    due = {want: Due(turn.at, turn.reason) for want, turn in turns.items()}
+    if allowed.halted or not needs:
+        return Plan((), None, due, forecast)
+
+    ready = _in_order(turns, known.now, in_flight)
+    future = [turn.at for turn in turns.values() if turn.at and turn.at > known.now]
+    blocked_until = max(allowed.next_at, allowed.outage_until or allowed.next_at)
+    possible = allowed.possible if blocked_until <= known.now else 0
+    if allowed.outage_until is not None:
+        possible = min(possible, 0 if in_flight else 1)
+
+    calls = _as_calls(ready, turns, known)
+    chosen = tuple(calls[:possible])
+    if len(calls) > len(chosen):
+        # A reply on its way wakes the poller; otherwise look again at once, the budget having
+        # changed by these very calls.
+        pause = timedelta(seconds=1) if in_flight and not chosen else timedelta(milliseconds=10)
+        future.append(max(blocked_until, known.now + pause))
+    return Plan(chosen, min(future, default=None), due, forecast)
+
+
+def needed(wants: Mapping[Want, Wanted], known: Known) -> dict[Want, Wanted]:
+    """What has to be asked so that the wants can be met, under the plan that we have.
+
+    End-of-day quotes are in the daily bars, so the quote itself is not asked for. The listing is
+    wanted as soon as anybody is there to choose from it.
+    """
+    needs: dict[Want, Wanted] = {}
+    for want, wanted in wants.items():
+        feed = want.feed
+        if feed is Feed.QUOTE and known.liveness is Liveness.END_OF_DAY:
+            feed = Feed.DAILY
+        need = Want(feed, want.ticker)
+        other = needs.get(need)
+        needs[need] = wanted if other is None else _together(wanted, other)
+    if needs:
+        since = min(wanted.since for wanted in needs.values())
+        needs[LISTING_WANT] = Wanted(0, since)
+    return needs
+
+
+def _together(one: Wanted, other: Wanted) -> Wanted:
+    """A viewer who wants a quote and its bars is one viewer."""
+    return Wanted(max(one.viewers, other.viewers), min(one.since, other.since))
+
+
+def _in_order(turns: Mapping[Want, Turn], now: datetime, in_flight: frozenset[Want]) -> list[Want]:
+    """What is due and not asked yet, the most urgent first; of each exchange's scouts, one."""
+    ready = sorted(
+        (
+            want
+            for want, turn in turns.items()
+            if turn.at is not None and turn.at <= now and want not in in_flight
+        ),
+        key=lambda want: (not turns[want].first, turns[want].at, turns[want].since, want.ticker),
+    )
+    scouting = {turns[want].scouts for want in in_flight if want in turns}
+    chosen = []
+    for want in ready:
+        scouts = turns[want].scouts
+        if scouts is not None:
+            if scouts in scouting:
+                continue
+            scouting.add(scouts)
+        chosen.append(want)
+    return chosen
+
+
+def _as_calls(ready: list[Want], turns: Mapping[Want, Turn], known: Known) -> list[Call]:
+    """One call each, except that quotes go together where the plan has bulk quotes."""
+    calls: list[Call] = []
+    bulk = [want for want in ready if _goes_in_bulk(want, known)]
+    if len(bulk) > 1:
+        soon = [
+            want
+            for want, turn in turns.items()
+            if turn.at is not None
+            and known.now < turn.at <= known.now + TOGETHER
+            and _goes_in_bulk(want, known)
+        ]
+        bulk += soon
+    else:
+        bulk = []
+    together = frozenset(bulk)
+    for want in ready:
+        if want not in together:
+            calls.append(
+                Call(
+                    want.feed,
+                    (want.ticker,),
+                    full=turns[want].full,
+                    reason=turns[want].reason,
+                )
+            )
+        elif want == bulk[0]:
+            calls.extend(
+                Call(
+                    Feed.QUOTE,
+                    tuple(each.ticker for each in bulk[start : start + BULK_SIZE]),
+                    bulk=True,
+                    reason=turns[want].reason,
+                )
+                for start in range(0, len(bulk), BULK_SIZE)
+            )
+    return calls
+
+
+def _goes_in_bulk(want: Want, known: Known) -> bool:
+    """Bulk quotes are of the US only; a ticker they once left out is asked for by itself."""
+    attempt = known.board.attempts.get(want)
+    return (
+        want.feed is Feed.QUOTE
+        and known.rights.has(Capability.BULK_QUOTES, known.now)
+        and exchange_of(want.ticker) is US
+        and (attempt is None or attempt.failures == 0)
+    )
+
+
+def day_spread(needs: Mapping[Want, Wanted], known: Known, allowed: Allowed) -> timedelta:
+    """How far apart live quotes must be for the day's calls to last until the close.
+
+    Nothing where no limit is as long as a day. Without regard to hours the day's limit is spread
+    over the day; with it, what is left is spread over what is left of the session.
+    """
+    day = next((limit for limit in allowed.limits if limit.period >= DAY), None)
+    calls = quote_calls(needs, known)
+    if day is None or allowed.left_today is None or calls == 0:
+        return timedelta(0)
+    if known.always:
+        return calls * day.period / day.count
+    running = calendar(US).last_opened(known.now)
+    left = max(running.close - known.now, timedelta(0))
+    return calls * left / max(allowed.left_today, 1)
+
+
+def quote_calls(needs: Mapping[Want, Wanted], known: Known) -> int:
+    """How many calls one round over all live quotes takes."""
+    quotes = [want for want in needs if want.feed is Feed.QUOTE]
+    in_bulk = [want for want in quotes if _goes_in_bulk(want, known)]
+    bulk_calls = -(-len(in_bulk) // BULK_SIZE)
+    return len(quotes) - len(in_bulk) + bulk_calls
+
+
+def foresee(
+    needs: Mapping[Want, Wanted], known: Known, allowed: Allowed, spread: timedelta
+) -> Forecast:
+    """What a round over everything watched takes now, and with one ticker more."""
+    if known.liveness is Liveness.END_OF_DAY:
+        daily = sum(1 for want in needs if want.feed in (Feed.DAILY, Feed.LISTING))
+        return Forecast(DAY, DAY, daily)
+    calls = quote_calls(needs, known)
+    grows = 0 if known.rights.has(Capability.BULK_QUOTES, known.now) else 1
+    per_call = max(
+        (limit.period / limit.count for limit in allowed.limits if limit.period < DAY),
+        default=timedelta(0),
+    )
+    more = spread * (calls + grows) / calls if calls else spread
+    return Forecast(
+        turn=max(known.refresh, spread, per_call * calls),
+        turn_with_one_more=max(known.refresh, more, per_call * (calls + grows)),
+        calls_a_day=None,
+    )

@@ -1,0 +1,260 @@
+"""Wiring: the one place that builds the parts and knows them all.
+
+`open_runtime` makes a runtime from settings; the server's lifespan opens one, anchors it for the
+pages to find, and closes it. What pages may do is what `Runtime` offers: want and read.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+import types
+import uuid
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from stocktracker import journal
+from stocktracker.board import Board, Snapshot
+from stocktracker.budget import Budget
+from stocktracker.cache import DiskStore, open_store
+from stocktracker.clock import Clock, SystemClock
+from stocktracker.config import ALPHA_VANTAGE, Hours, Settings
+from stocktracker.errors import StoreError
+from stocktracker.fetcher import Fetcher
+from stocktracker.journal import Journal
+from stocktracker.knowledge import Knowledge
+from stocktracker.ledger import Allowance
+from stocktracker.markets import US, Exchange, MarketState, calendar, calendar_of, exchange_of
+from stocktracker.model import Feed, Ticker, Want
+from stocktracker.plans import Capability, Limit, Liveness, Rights
+from stocktracker.poller import Poller
+from stocktracker.roster import Roster
+from stocktracker.rows import Row, make_rows
+from stocktracker.wants import Wants
+
+log = logging.getLogger(__name__)
+
+SIDE_BY_SIDE = 16
+DEMO_KEY = "DEMO"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a runtime is made of."""
+
+    settings: Settings
+    clock: Clock
+    store: DiskStore
+    board: Board
+    budget: Budget
+    wants: Wants
+    knowledge: Knowledge
+    poller: Poller
+    journal: Journal
+
+
+class Runtime:
+    """What every viewer of this server shares. Reading is memory; wanting may read the store."""
+
+    def __init__(self, parts: Parts, closing: ExitStack) -> None:
+        self._parts = parts
+        self._closing = closing
+        self.settings = parts.settings
+        self.board = parts.board
+
+    def now(self) -> datetime:
+        return self._parts.clock.now()
+
+    def watch(self, viewer: str, wants: Iterable[Want]) -> None:
+        """This viewer looks at exactly these, for the next 90 s or until the next word.
+
+        What the store has of them is shown at once; nothing is asked of upstream here.
+        """
+        wanted = list(wants)
+        self._show_stored(wanted)
+        if self._parts.wants.renew(viewer, wanted):
+            self._parts.poller.wake()
+
+    def release(self, viewer: str) -> None:
+        """The viewer has gone."""
+        self._parts.wants.release(viewer)
+
+    def viewers(self) -> int:
+        return self._parts.wants.viewers()
+
+    def read(self) -> Snapshot:
+        return self.board.read()
+
+    def read_rows(self, tickers: Iterable[Ticker]) -> list[Row]:
+        """What is known of each ticker now."""
+        now, snapshot = self.now(), self.board.read()
+        return make_rows(
+            snapshot,
+            tickers,
+            now,
+            turn=snapshot.poll.forecast.turn if snapshot.poll.forecast else self.settings.refresh,
+            always=self._parts.knowledge.always,
+            is_open=lambda ticker: calendar_of(ticker).is_open(now),
+        )
+
+    def read_markets(self, tickers: Iterable[Ticker]) -> list[MarketState]:
+        """The state of each exchange that these tickers trade on, the US first and always."""
+        exchanges: dict[Exchange, None] = {US: None}
+        exchanges.update(dict.fromkeys(exchange_of(ticker) for ticker in tickers))
+        return [calendar(exchange).state(self.now()) for exchange in exchanges]
+
+    def read_allowance(self) -> Allowance:
+        """Calls left, as the poller last saw the ledger."""
+        return self._parts.budget.describe(self.board.read().poll.ledger)
+
+    def read_rights(self) -> Rights:
+        return self._parts.knowledge.rights
+
+    def read_liveness(self) -> Liveness:
+        return self.read_rights().quote_liveness(self.now())
+
+    def allows(self, capability: Capability) -> bool:
+        return self.read_rights().has(capability, self.now())
+
+    def read_log(self) -> list[str]:
+        return self._parts.journal.lines()
+
+    def load_size(self) -> int:
+        """Bytes of the store on disk."""
+        return self._parts.store.size()
+
+    def load_stored(self, feed: Feed, tickers: Iterable[Ticker]) -> None:
+        """Have the board show what the store has, without wanting anything."""
+        self._show_stored([Want(feed, ticker) for ticker in tickers])
+
+    def close(self) -> None:
+        """Stop polling, let go of the store. Once is enough."""
+        self._closing.close()
+
+    def _show_stored(self, wants: list[Want]) -> None:
+        board = self.board.read()
+        unknown = [want for want in wants if not board.knows(want)]
+        if not unknown:
+            return
+        store = self._parts.store
+        try:
+            records = [store.load(want.feed, want.ticker) for want in unknown]
+        except StoreError as fault:
+            self.board.publish_poll(store_fault=fault.words)
+            return
+        finally:
+            if threading.current_thread() is not threading.main_thread():
+                store.release_thread()
+        self.board.adopt(record for record in records if record is not None)
+
+
+def open_runtime(settings: Settings, clock: Clock | None = None) -> Runtime:
+    """Build everything and start polling. Raises StoreError where there is no usable store."""
+    clock = clock or SystemClock()
+    with ExitStack() as opening:
+        kept = journal.install([settings.key] if settings.key else [])
+        opening.callback(journal.uninstall, kept)
+        store = open_store(settings.store / source_folder(settings))
+        opening.callback(_close_store, store)
+        fetcher = Fetcher(
+            upstream=_simulated(settings, clock, opening) if settings.demo else settings.upstream,
+            key=settings.key or DEMO_KEY,
+            clock=clock,
+            liveness=settings.liveness,
+            source="Simulated" if settings.demo else "Alpha Vantage",
+        )
+        opening.callback(fetcher.close)
+        side_by_side = how_many_side_by_side(settings.limits)
+        executor = ThreadPoolExecutor(side_by_side, thread_name_prefix="stocktracker-fetch")
+        opening.callback(executor.shutdown, wait=False, cancel_futures=True)
+        board, wants = Board(), Wants(clock)
+        budget = Budget(store, settings.limits, clock)
+        knowledge = Knowledge(
+            settings.plan,
+            settings.liveness,
+            refresh=settings.refresh,
+            always=settings.hours is Hours.ALWAYS,
+        )
+        roster = Roster(wants, store, clock, f"{os.getpid()}-{uuid.uuid4().hex[:6]}")
+        opening.callback(_leave, roster)
+        poller = Poller(
+            fetcher,
+            budget,
+            store,
+            board,
+            roster=roster,
+            knowledge=knowledge,
+            clock=clock,
+            executor=executor,
+            side_by_side=side_by_side,
+        )
+        opening.callback(poller.stop)
+        parts = Parts(settings, clock, store, board, budget, wants, knowledge, poller, kept)
+        poller.start()
+        return Runtime(parts, opening.pop_all())
+
+
+def source_folder(settings: Settings) -> str:
+    """Each source has a store of its own: simulated prices never mix with real ones."""
+    if settings.demo:
+        return "demo"
+    if settings.upstream == ALPHA_VANTAGE:
+        return "alphavantage"
+    parts = urlsplit(settings.upstream)
+    return f"{parts.hostname}-{parts.port or parts.scheme}".replace(":", "-")
+
+
+def how_many_side_by_side(limits: Iterable[Limit]) -> int:
+    """As many calls at once as the shortest limit lets begin at once."""
+    shortest = min(limits, key=lambda limit: limit.period)
+    return max(1, min(shortest.count, SIDE_BY_SIDE))
+
+
+def _simulated(settings: Settings, clock: Clock, opening: ExitStack) -> str:
+    """Start the stand-in for Alpha Vantage; it is imported only where it is used."""
+    from stocktracker.simulator import Simulator, serve  # noqa: PLC0415
+
+    server = serve(Simulator(plan=settings.plan, clock=clock, hours=settings.hours))
+    opening.callback(server.close)
+    log.info("no ALPHAVANTAGE_API_KEY: prices are simulated")
+    return server.url
+
+
+def _close_store(store: DiskStore) -> None:
+    try:
+        store.close()
+    except StoreError as fault:
+        log.warning("%s", fault.words)
+
+
+def _leave(roster: Roster) -> None:
+    try:
+        roster.leave()
+    except StoreError as fault:
+        log.warning("%s", fault.words)
+
+
+# A hot reload imports our modules anew, and each copy must find the same runtime. A module without
+# a file is never reloaded.
+_ANCHOR = "_stocktracker_runtime"
+
+
+def anchor(runtime: Runtime | None) -> None:
+    """Let `current_runtime` find it, in this and in any later copy of this module."""
+    holder = sys.modules.setdefault(_ANCHOR, types.ModuleType(_ANCHOR))
+    holder.__dict__["runtime"] = runtime
+
+
+def current_runtime() -> Runtime:
+    """The server's runtime. Raises RuntimeError outside a running server."""
+    holder = sys.modules.get(_ANCHOR)
+    runtime: Runtime | None = holder.__dict__.get("runtime") if holder else None
+    if runtime is None:
+        raise RuntimeError("start stocktracker with `streamlit run app.py`")
+    return runtime

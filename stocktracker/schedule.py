@@ -1,0 +1,28 @@
+"""What the planner foresees, for the poller, the board and people. Records only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """When something is asked next, and why then; `at` None means not at all, as things stand."""
+
+    at: datetime | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What keeping all that is watched up to date takes.
+
+    On a live plan `turn` is how long one round over all watched tickers takes, and
+    `turn_with_one_more` the same with another ticker. On an end-of-day plan both are a day, and
+    `calls_a_day` is what the watched tickers cost.
+    """
+
+    turn: timedelta
+    turn_with_one_more: timedelta
+    calls_a_day: int | None

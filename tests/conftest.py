@@ -1,0 +1,28 @@
+"""What the tests share. The parts are the real ones; only time and the network's far end are ours.
+
+- `clock`: a FakeClock that stands still until a test moves it.
+- `store`: a DiskStore in a temporary folder.
+- `upstream`: a simulator of Alpha Vantage, over HTTP on loopback, on that clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stocktracker.cache import DiskStore
+from tests.helpers import FakeClock
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock("2026-11-23T15:00:00")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[DiskStore]:
+    store = DiskStore(tmp_path / "store")
+    yield store
+    store.close()
