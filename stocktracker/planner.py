@@ -60,9 +60,10 @@ def make_plan(
     ready = _in_order(turns, known.now, in_flight)
     future = [turn.at for turn in turns.values() if turn.at and turn.at > known.now]
     blocked_until = max(allowed.next_at, allowed.outage_until or allowed.next_at)
-    possible = allowed.possible if blocked_until <= known.now else 0
+    possible = allowed.possible
     if allowed.outage_until is not None:
-        possible = min(possible, 0 if in_flight else 1)
+        looks = allowed.outage_until <= known.now and not in_flight
+        possible = min(possible, 1 if looks else 0)
 
     calls = _as_calls(ready, turns, known)
     chosen = tuple(calls[:possible])

@@ -18,6 +18,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from stocktracker import journal
 from stocktracker.board import Board, Snapshot
@@ -109,6 +110,17 @@ class Runtime:
         exchanges.update(dict.fromkeys(exchange_of(ticker) for ticker in tickers))
         return [calendar(exchange).state(self.now()) for exchange in exchanges]
 
+    def moves(self, tickers: Iterable[Ticker]) -> bool:
+        """Whether any of these prices can change now."""
+        now = self.now()
+        return self._parts.knowledge.always or any(
+            calendar_of(ticker).is_open(now) for ticker in tickers
+        )
+
+    def read_zone(self, ticker: Ticker) -> ZoneInfo:
+        """The time zone of the ticker's exchange."""
+        return calendar_of(ticker).zone
+
     def read_allowance(self) -> Allowance:
         """Calls left, as the poller last saw the ledger."""
         return self._parts.budget.describe(self.board.read().poll.ledger)
@@ -129,9 +141,9 @@ class Runtime:
         """Bytes of the store on disk."""
         return self._parts.store.size()
 
-    def load_stored(self, feed: Feed, tickers: Iterable[Ticker]) -> None:
+    def load_stored(self, ticker: Ticker, feeds: Iterable[Feed]) -> None:
         """Have the board show what the store has, without wanting anything."""
-        self._show_stored([Want(feed, ticker) for ticker in tickers])
+        self._show_stored([Want(feed, ticker) for feed in feeds])
 
     def close(self) -> None:
         """Stop polling, let go of the store. Once is enough."""

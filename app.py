@@ -1,0 +1,61 @@
+"""`streamlit run app.py`: the server, its one runtime, and the routes beside the dashboard.
+
+The runtime lives as long as the server does: it is opened before the first viewer comes, and closed
+on SIGTERM. Settings are checked here, once; a wrong one ends the program with exit code 2.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import anyio
+import streamlit as st
+
+from stocktracker.config import load_settings
+from stocktracker.errors import SettingsError, StoreError
+from stocktracker.routes import SECURITY_HEADERS, make_routes
+from stocktracker.runtime import anchor, open_runtime
+
+FOLDER = Path(__file__).parent
+
+
+def stop(words: str) -> None:
+    """Say on the terminal what is wrong, and end with exit code 2."""
+    print(f"stocktracker: {words}", file=sys.stderr, flush=True)  # noqa: T201
+    # Not sys.exit: inside the server that would be one more error to be reported.
+    os._exit(2)
+
+
+try:
+    SETTINGS = load_settings(os.environ, FOLDER / ".streamlit" / "secrets.toml")
+except SettingsError as fault:
+    stop(fault.words)
+
+
+@asynccontextmanager
+async def serve_runtime(_app: st.App) -> AsyncIterator[dict[str, object]]:
+    """One runtime, and so one poller, for every viewer of this server."""
+    try:
+        runtime = await anyio.to_thread.run_sync(open_runtime, SETTINGS)
+    except StoreError as fault:
+        stop(fault.words)
+    anchor(runtime)
+    if SETTINGS.demo:
+        print("stocktracker: no ALPHAVANTAGE_API_KEY, so prices are simulated.", flush=True)  # noqa: T201
+    try:
+        yield {"runtime": runtime}
+    finally:
+        anchor(None)
+        await anyio.to_thread.run_sync(runtime.close)
+
+
+app = st.App(
+    FOLDER / "stocktracker" / "dashboard.py",
+    lifespan=serve_runtime,
+    routes=make_routes(),
+    middleware=SECURITY_HEADERS,
+)

@@ -1,0 +1,26 @@
+"""Status: the budget, what is asked when and why, who polls, and the log's last lines."""
+
+import streamlit as st
+
+from stocktracker import status_view as view
+from stocktracker import ui
+
+runtime = ui.current_runtime()
+tickers = ui.chosen()
+ui.watch([])
+seconds = ui.tick_of(runtime, tickers)
+
+
+def draw() -> None:
+    view.figures(runtime)
+    st.subheader("Calls by the hour", help="What each call of the last day brought.")
+    view.usage(runtime)
+    st.subheader("What is due when, and why")
+    view.due_table(runtime)
+    with st.expander("Settings and rights"):
+        view.settings(runtime)
+    with st.expander("Log"):
+        st.code("\n".join(runtime.read_log()[-60:]) or "Nothing has happened yet.", language=None)
+
+
+ui.live_fragment(draw, seconds)

@@ -1,0 +1,374 @@
+"""Plotly figures from frames. Pure: reads, fetches and caches nothing, and never needs streamlit.
+
+Figures bring all of their look with them: show them with `theme=None` and `config=CONFIG`. Plotly
+takes text for HTML, so what comes from outside goes through `inert` first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from stocktracker import wording
+from stocktracker.analytics import days_off, nights
+from stocktracker.palette import Palette, faint
+
+Kind = Literal["candles", "line"]
+
+CONFIG: Mapping[str, Any] = {
+    "displaylogo": False,
+    # Plotly 4's own default is a button that uploads the chart to Plotly's servers.
+    "showSendToCloud": False,
+    "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
+}
+FONT = "Inter, 'Source Sans', 'Source Sans Pro', system-ui, sans-serif"
+CLEAR = "rgba(0,0,0,0)"
+HEIGHT = 460
+DAY_MS = 86_400_000
+# Each candle and volume bar is a shape of its own in the browser: 7,000 took 1.5 s to draw where a
+# line and an area took 0.3 s. They are narrower than a pixel by then.
+MOST_SHAPES = 2_600
+SATURDAY = 5
+# Short ones, for a phone; the readout has the whole date.
+INTRADAY_TICKS = [
+    {"dtickrange": [None, DAY_MS - 1], "value": "%H:%M"},
+    {"dtickrange": [DAY_MS, 5 * DAY_MS], "value": "%a %-d"},
+    {"dtickrange": [6 * DAY_MS, None], "value": "%-d %b"},
+]
+PRICE_PANE = [0.26, 1.0]
+VOLUME_PANE = [0.0, 0.19]
+
+
+def inert(text: str) -> str:
+    """Text that plotly shows as it is: its `<a>`, `<br>` and `&…;` are no HTML any more."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def price_figure(
+    frame: pd.DataFrame,
+    *,
+    kind: Kind,
+    intraday: bool,
+    zone: ZoneInfo,
+    previous_close: float | None,
+    palette: Palette,
+    currency: str,
+    title: str | None = None,
+    height: int = HEIGHT,
+) -> go.Figure:
+    """Prices with a volume pane below, from bars as in `model.Bars`: oldest first, OHLCV columns.
+
+    `zone` is the exchange's; intraday bars are shown in its time. Nights, weekends and holidays
+    leave no gap. `previous_close` is drawn where it is given, as suits a chart of one day. Beyond
+    `MOST_SHAPES` bars candles become a line. The volume pane is left out when there is none. An
+    empty frame gives an empty chart that says so.
+    """
+    figure = go.Figure(layout=_layout(palette, title=title, height=height))
+    if frame.empty:
+        return _say(figure, "No bars yet", palette)
+    stamps = pd.DatetimeIndex(frame.index)
+    if stamps.tz is not None:
+        stamps = stamps.tz_convert(zone).tz_localize(None)
+    x = stamps.strftime("%Y-%m-%d %H:%M" if intraday else "%Y-%m-%d").to_numpy(dtype=object)
+    few = len(frame) <= MOST_SHAPES
+    if kind == "candles" and few:
+        figure.add_trace(_candles(frame, x, palette))
+    else:
+        floor = _floor(frame, previous_close)
+        figure.add_traces(_line(frame, x, palette, floor))
+        figure.update_yaxes(autorangeoptions={"minallowed": floor})
+    has_volume = bool((frame["volume"].fillna(0) != 0).any())
+    if has_volume:
+        figure.add_trace(_volume(frame, x, palette, bars=few))
+    figure.update_xaxes(
+        type="date",
+        rangebreaks=_breaks(stamps, intraday=intraday),
+        hoverformat="%a %-d %b %Y %H:%M" if intraday else "%a %-d %b %Y",
+        tickformatstops=INTRADAY_TICKS if intraday else None,
+        rangeslider_visible=False,
+        anchor="y2" if has_volume else "y",
+        title=_axis_title(wording.zone_words(zone), palette) if intraday else None,
+    )
+    figure.update_layout(
+        yaxis=_price_axis(palette, PRICE_PANE if has_volume else [0.0, 1.0]),
+        yaxis2=_volume_axis(frame, palette) if has_volume else None,
+    )
+    before = previous_close
+    if before is None:
+        before = float(frame["close"].iloc[-2] if len(frame) > 1 else frame["open"].iloc[-1])
+    else:
+        _rule(figure, before, palette.muted, "dot")
+        _note(figure, before, f"Previous close {_label(before, currency)}", palette)
+    _mark_last_price(figure, float(frame["close"].iloc[-1]), before, palette, currency)
+    return figure
+
+
+def usage_figure(
+    hours: pd.DataFrame, *, zone: ZoneInfo, palette: Palette, limit: int | None = None
+) -> go.Figure:
+    """Calls spent by the hour, stacked by what they brought.
+
+    `hours` is indexed by the UTC hour, with whole numbers in the columns new, same and failed; it
+    is shown in the viewer's `zone`. `limit` is the day's calls, a line that no hour passes.
+    """
+    figure = go.Figure(layout=_layout(palette, title=None, height=260))
+    if hours.empty:
+        return _say(figure, "No calls yet", palette)
+    local = pd.DatetimeIndex(hours.index).tz_convert(zone).tz_localize(None)
+    # The hour that clocks repeat in autumn is one bar.
+    counts = hours.groupby(local).sum()
+    x = pd.DatetimeIndex(counts.index).strftime("%Y-%m-%d %H:%M").to_numpy(dtype=object)
+    for column, name, colour in (
+        ("new", "New data", palette.accent),
+        ("same", "Nothing new", palette.volume),
+        ("failed", "Failed", palette.down),
+    ):
+        figure.add_trace(
+            go.Bar(
+                x=x,
+                y=counts[column].to_numpy(),
+                name=name,
+                marker={"color": colour, "line": {"width": 0}},
+                offset=0,
+                width=3_600_000 * 0.86,
+                hovertemplate=f"{name} <b>%{{y}}</b><extra></extra>",
+            )
+        )
+    figure.update_layout(
+        barmode="stack",
+        showlegend=True,
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "traceorder": "normal"},
+        margin_t=34,
+        yaxis={**_axis(palette), "side": "right", "rangemode": "tozero", "tickformat": ",d"},
+    )
+    figure.update_xaxes(
+        type="date",
+        hoverformat="%a %-d %b %H:%M",
+        title=_axis_title(wording.zone_words(zone), palette),
+    )
+    if limit is not None:
+        _rule(figure, limit, palette.muted, "dash")
+        _note(figure, limit, f"{limit:,} a day", palette)
+    return figure
+
+
+def _layout(palette: Palette, *, title: str | None, height: int) -> go.Layout:
+    return go.Layout(
+        template="none",
+        height=height,
+        autosize=True,
+        title=None if title is None else {"text": inert(title), "x": 0.005, "xanchor": "left"},
+        margin={"l": 4, "r": 44, "t": 12 if title is None else 44, "b": 8},
+        paper_bgcolor=CLEAR,
+        # Not transparent: the crosshair would get a white edge, also in the dark.
+        plot_bgcolor=palette.background,
+        font={"family": FONT, "size": 12, "color": palette.muted},
+        title_font={"size": 15, "color": palette.text},
+        separators=".,",
+        showlegend=False,
+        hovermode="x unified",
+        hoversubplots="axis",
+        hoversort="trace",
+        hoverlabel={
+            "bgcolor": palette.surface,
+            "bordercolor": palette.border,
+            "font": {"family": FONT, "size": 12, "color": palette.text},
+        },
+        # Zoom and pan outlive new data, as long as this does not change.
+        uirevision="stocktracker",
+        modebar={"bgcolor": CLEAR, "color": palette.muted, "activecolor": palette.accent},
+        xaxis={**_axis(palette), "showgrid": False, "ticks": "outside", "ticklen": 4},
+    )
+
+
+def _axis(palette: Palette) -> dict[str, Any]:
+    return {
+        "automargin": "height",
+        "gridcolor": palette.grid,
+        "gridwidth": 1,
+        "zeroline": False,
+        "linecolor": palette.border,
+        "tickcolor": palette.border,
+        "tickangle": 0,
+        "spikecolor": palette.muted,
+        "spikethickness": 1,
+        "spikedash": "dot",
+    }
+
+
+def _axis_title(words: str, palette: Palette) -> dict[str, Any]:
+    return {"text": words, "standoff": 6, "font": {"size": 11, "color": palette.muted}}
+
+
+def _price_axis(palette: Palette, domain: list[float]) -> dict[str, Any]:
+    return {
+        **_axis(palette),
+        "domain": domain,
+        "side": "right",
+        "nticks": 7,
+        "separatethousands": True,
+        "exponentformat": "none",
+        "showspikes": True,
+        "spikemode": "across",
+        "spikesnap": "cursor",
+    }
+
+
+def _volume_axis(frame: pd.DataFrame, palette: Palette) -> dict[str, Any]:
+    """One tick, at the most: plotly's own would be spelt 500k, and B is no prefix of SI."""
+    most = float(frame["volume"].max())
+    return {
+        **_axis(palette),
+        "domain": VOLUME_PANE,
+        "anchor": "x",
+        "side": "right",
+        "rangemode": "tozero",
+        "tickvals": [most],
+        "ticktext": [wording.compact(most)],
+        "fixedrange": True,
+    }
+
+
+def _candles(frame: pd.DataFrame, x: np.ndarray[Any, Any], palette: Palette) -> go.Candlestick:
+    return go.Candlestick(
+        x=x,
+        **{name: frame[name].to_numpy() for name in ("open", "high", "low", "close")},
+        increasing={"line": {"color": palette.up, "width": 1}, "fillcolor": palette.up},
+        decreasing={"line": {"color": palette.down, "width": 1}, "fillcolor": palette.down},
+        hovertemplate=_readout(frame, "%{open", "%{high", "%{low", "%{close"),
+    )
+
+
+def _line(
+    frame: pd.DataFrame, x: np.ndarray[Any, Any], palette: Palette, floor: float
+) -> list[go.Scatter]:
+    """The closes, over a shade that goes down to the bottom of the pane."""
+    ground = go.Scatter(
+        x=x[[0, -1]], y=[floor, floor], mode="lines", line={"width": 0}, hoverinfo="skip"
+    )
+    line = go.Scatter(
+        x=x,
+        y=frame["close"].to_numpy(),
+        customdata=frame[["open", "high", "low"]].to_numpy(),
+        mode="lines",
+        line={"color": palette.accent, "width": 1.8},
+        fill="tonexty",
+        fillcolor=faint(palette.accent, 0.09),
+        hovertemplate=_readout(
+            frame, "%{customdata[0]", "%{customdata[1]", "%{customdata[2]", "%{y"
+        ),
+    )
+    return [ground, line]
+
+
+def _floor(frame: pd.DataFrame, previous_close: float | None) -> float:
+    """A little below all that is drawn."""
+    closes = [float(frame["close"].min()), float(frame["close"].max())]
+    drawn = closes if previous_close is None else [*closes, previous_close]
+    return min(drawn) - 0.06 * ((max(drawn) - min(drawn)) or abs(max(drawn)) or 1.0)
+
+
+def _readout(frame: pd.DataFrame, *fields: str) -> str:
+    decimals = 4 if float(frame["close"].iloc[-1]) < 1 else 2
+    parts = [
+        f"{letter} {field}:,.{decimals}f}}" for letter, field in zip("OHLC", fields, strict=True)
+    ]
+    return f"{parts[0]}  {parts[1]}<br>{parts[2]}  <b>{parts[3]}</b><extra></extra>"
+
+
+def _volume(
+    frame: pd.DataFrame, x: np.ndarray[Any, Any], palette: Palette, *, bars: bool
+) -> go.Bar | go.Scatter:
+    """Bars coloured by whether the price rose from open to close; many of them as one area."""
+    shared: dict[str, Any] = {
+        "x": x,
+        "y": frame["volume"].to_numpy(),
+        "yaxis": "y2",
+        "customdata": [wording.compact(number) for number in frame["volume"].tolist()],
+        "hovertemplate": "Vol %{customdata}<extra></extra>",
+    }
+    if not bars:
+        return go.Scatter(
+            **shared,
+            mode="lines",
+            line={"color": palette.volume, "width": 1},
+            fill="tozeroy",
+            fillcolor=faint(palette.volume, 0.4),
+        )
+    rose = np.sign((frame["close"] - frame["open"]).fillna(0).to_numpy()).astype("int8")
+    return go.Bar(
+        **shared,
+        marker={
+            # One small number a bar instead of its colour's name.
+            "color": rose,
+            "cmin": -1,
+            "cmax": 1,
+            "colorscale": [[0, palette.down], [0.5, palette.volume], [1, palette.up]],
+            "opacity": 0.5,
+            "line": {"width": 0},
+        },
+    )
+
+
+def _breaks(stamps: pd.DatetimeIndex, *, intraday: bool) -> list[dict[str, Any]]:
+    """What the x axis leaves out. Weekends are one rule, unless some have bars (Bombay's do)."""
+    if intraday:
+        return [
+            {"bounds": [end.isoformat(sep=" "), start.isoformat(sep=" ")]}
+            for end, start in nights(stamps)
+        ]
+    missing = days_off(stamps)
+    if missing.empty:
+        return []
+    if not (stamps.dayofweek < SATURDAY).all():
+        return [{"values": _days(missing)}]
+    holidays = _days(missing[missing.dayofweek < SATURDAY])
+    return [{"bounds": ["sat", "mon"]}, *([{"values": holidays}] if holidays else [])]
+
+
+def _days(stamps: pd.DatetimeIndex) -> list[str]:
+    return list(stamps.strftime("%Y-%m-%d"))
+
+
+def _mark_last_price(
+    figure: go.Figure, last: float, before: float, palette: Palette, currency: str
+) -> None:
+    """A dashed line and a tag on the axis, coloured by the change from the price before."""
+    colour = palette.up if last > before else palette.down if last < before else palette.flat
+    tag = _label(last, currency)
+    _rule(figure, last, colour, "dash")
+    look = {"bgcolor": colour, "borderpad": 2, "xshift": 3}
+    _text(figure, tag, palette.background, x=1, y=last, yref="y", xanchor="left", **look)
+    figure.update_layout(margin_r=max(52, 12 + 7 * len(tag)))
+
+
+def _rule(figure: go.Figure, y: float, colour: str, dash: str) -> None:
+    line = {"color": colour, "width": 1, "dash": dash}
+    figure.add_shape(
+        type="line", xref="paper", x0=0, x1=1, y0=y, y1=y, line=line, opacity=0.8, layer="below"
+    )
+
+
+def _note(figure: go.Figure, y: float, text: str, palette: Palette) -> None:
+    _text(figure, text, palette.muted, x=0, y=y, yref="y", xanchor="left", yanchor="bottom")
+
+
+def _say(figure: go.Figure, words: str, palette: Palette) -> go.Figure:
+    figure.update_xaxes(visible=False)
+    figure.update_yaxes(visible=False)
+    _text(figure, words, palette.muted, x=0.5, y=0.5, yref="paper")
+    return figure
+
+
+def _text(figure: go.Figure, text: str, colour: str, **where: Any) -> None:
+    font = {"size": 11, "color": colour}
+    figure.add_annotation(text=text, xref="paper", showarrow=False, font=font, **where)
+
+
+def _label(value: float, currency: str) -> str:
+    return inert(wording.price(value, currency))

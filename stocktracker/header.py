@@ -1,0 +1,168 @@
+"""The strip on top of every page: the market, the age of the data, the budget, what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import streamlit as st
+
+from stocktracker import ui, wording
+from stocktracker.ledger import Allowance
+from stocktracker.model import Feed, Ticker, Want
+from stocktracker.plans import DAY, Capability, Liveness
+from stocktracker.runtime import Runtime
+
+TIGHT_TURN = timedelta(seconds=60)
+
+
+def header(runtime: Runtime, tickers: Sequence[Ticker]) -> None:
+    """Draw the strip, and again by itself; its ticks also renew this viewer's lease."""
+    seconds = ui.tick_of(runtime, tickers)
+    pace = ui.LEASE_TICK if seconds is None else min(max(seconds, ui.LIVE_TICK), ui.LEASE_TICK)
+
+    def draw() -> None:
+        ui.renew_lease()
+        _strip(runtime, tickers)
+        _troubles(runtime)
+
+    ui.live_fragment(draw, pace)
+
+
+def _strip(runtime: Runtime, tickers: Sequence[Ticker]) -> None:
+    now, zone = runtime.now(), ui.zone()
+    parts = []
+    if runtime.settings.demo:
+        parts.append(":orange-badge[:material/science: Simulated prices]")
+    for state in runtime.read_markets(tickers):
+        colour = "green" if state.is_open else "gray"
+        parts.append(f":{colour}-badge[{wording.market(state, now=now, zone=zone)}]")
+    parts.append(f":gray-badge[{_newest(runtime, tickers)}]")
+    parts.extend(f":{colour}-badge[{text}]" for colour, text in _budget(runtime))
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="strip"):
+        st.markdown(" ".join(parts), width="content")
+        if _is_tight(runtime) and tickers:
+            with st.popover("Next updates", icon=":material/schedule:", type="tertiary"):
+                _next_updates(runtime, tickers)
+
+
+def _newest(runtime: Runtime, tickers: Sequence[Ticker]) -> str:
+    quotes = [runtime.board.read_quote(ticker) for ticker in tickers]
+    newest = max((quote.fetched_at for quote in quotes if quote), default=None)
+    if newest is None:
+        return "no data yet"
+    age = wording.age(runtime.now() - newest)
+    return "updated now" if age == "now" else f"updated {age} ago"
+
+
+def _budget(runtime: Runtime) -> list[tuple[str, str]]:
+    """Calls left, for each limit that people plan with."""
+    allowance = runtime.read_allowance()
+    shown = []
+    for limit, left in allowance.left:
+        if limit.period < timedelta(minutes=1):
+            continue
+        span = "today" if limit.period == DAY else "this minute"
+        colour = "red" if left == 0 else "orange" if left <= limit.count // 5 else "gray"
+        shown.append((colour, f"{left} of {limit.count} calls left {span}"))
+    return shown or [("gray", _pace(allowance))]
+
+
+def _pace(allowance: Allowance) -> str:
+    return "calls: " + ", ".join(f"{left} left of {limit}" for limit, left in allowance.left)
+
+
+def _is_tight(runtime: Runtime) -> bool:
+    """Whether the budget, and not the interval, decides how often tickers are refreshed."""
+    forecast = runtime.read().poll.forecast
+    if forecast is None:
+        return False
+    return forecast.calls_a_day is not None or forecast.turn_with_one_more > max(
+        TIGHT_TURN, runtime.settings.refresh * 1.5
+    )
+
+
+def _next_updates(runtime: Runtime, tickers: Sequence[Ticker]) -> None:
+    snapshot, now, zone = runtime.read(), runtime.now(), ui.zone()
+    forecast = snapshot.poll.forecast
+    lines = []
+    for row in runtime.read_rows(tickers):
+        if row.due is None or row.due.at is None:
+            when = "not planned"
+        elif row.due.at <= now:
+            at = max(runtime.read_allowance().next_at, now)
+            when = "next in line" if at <= now else f"waiting for a call, {_at(at, now, zone)}"
+        else:
+            when = _at(row.due.at, now, zone)
+        lines.append(f"**{wording.escape_markdown(row.ticker)}** {when}")
+    st.markdown("\n\n".join(lines))
+    if forecast is None:
+        return
+    if forecast.calls_a_day is not None:
+        limit = next((limit for limit in runtime.settings.limits if limit.period == DAY), None)
+        of = f" of {limit.count}" if limit else ""
+        st.caption(
+            f"What everybody watches takes {forecast.calls_a_day}{of} calls a day, the listing "
+            "included. One more ticker costs one call a day, once for all viewers."
+        )
+    else:
+        st.caption(
+            f"A round over all watched tickers takes {wording.age(forecast.turn)}; with one more "
+            f"ticker {wording.age(forecast.turn_with_one_more)}."
+        )
+
+
+def _at(at: object, now: object, zone: object) -> str:
+    return wording.instant(at, zone, now=now)  # type: ignore[arg-type]
+
+
+def _troubles(runtime: Runtime) -> None:
+    """What is wrong for everybody, in words, and what is shown meanwhile."""
+    poll, zone, now = runtime.read().poll, ui.zone(), runtime.now()
+    if poll.halted:
+        st.error(
+            f"{poll.halted} Check ALPHAVANTAGE_API_KEY and start again. "
+            "Prices below are the last that were fetched.",
+            icon=":material/key_off:",
+        )
+    allowance = runtime.read_allowance()
+    if allowance.refused and allowance.refused != "second":
+        st.warning(
+            f"Alpha Vantage says that the {allowance.refused}'s calls are spent. The last prices "
+            f"stay until it is asked again, {wording.instant(allowance.next_at, zone, now=now)}.",
+            icon=":material/hourglass_empty:",
+        )
+    if poll.outage_since:
+        st.warning(
+            "Alpha Vantage cannot be reached since "
+            f"{wording.instant(poll.outage_since, zone, now=now)}. The last prices stay.",
+            icon=":material/cloud_off:",
+        )
+    if poll.store_fault:
+        st.warning(
+            f"{wording.escape_markdown(poll.store_fault)} What is on screen is kept in memory.",
+            icon=":material/save_as:",
+        )
+
+
+def plan_note(runtime: Runtime) -> None:
+    """What the plan has and has not, once, at the foot of the sidebar."""
+    plan = runtime.settings.plan
+    liveness = {
+        Liveness.END_OF_DAY: "prices of the last close",
+        Liveness.DELAYED: "prices delayed by 15 minutes",
+        Liveness.REALTIME: "real-time prices",
+    }[runtime.read_liveness()]
+    missing = [str(what) for what in Capability if not runtime.allows(what)]
+    limits = ", ".join(str(limit) for limit in runtime.settings.limits)
+    lines = [f"Plan **{plan.name}**: {liveness}. Limits: {limits}."]
+    if missing:
+        lines.append(f"Not in this plan: {', '.join(missing)}.")
+    if runtime.settings.demo:
+        lines.append("Demonstration: every price is invented. Set ALPHAVANTAGE_API_KEY for real.")
+    st.caption(" ".join(lines))
+
+
+def quote_wants(tickers: Sequence[Ticker]) -> list[Want]:
+    """What the quotes of these tickers with their sparklines take."""
+    return [Want(feed, ticker) for ticker in tickers for feed in (Feed.QUOTE, Feed.DAILY)]

@@ -1,0 +1,151 @@
+"""The pieces of the Status page."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from stocktracker import ui, wording
+from stocktracker.charts import usage_figure
+from stocktracker.model import Attempt, Feed, Outcome, Want
+from stocktracker.palette import DARK, LIGHT
+from stocktracker.plans import DAY, Capability
+from stocktracker.runtime import Runtime
+from stocktracker.usage import Usage
+
+
+def figures(runtime: Runtime) -> None:
+    poll, now = runtime.read().poll, runtime.now()
+    allowance = runtime.read_allowance()
+    beat = poll.heartbeat
+    alive = beat is not None and now - beat < timedelta(seconds=30)
+    with st.grid(5, min_column_width=170, gap="small"):
+        for limit, left in allowance.left:
+            st.metric(f"Calls left, {limit}", left, border=True, height="stretch")
+        brought = _last_day(poll.usage, now)
+        st.metric("Calls in 24 h", sum(brought.values()), border=True, height="stretch")
+        st.metric("Viewers", runtime.viewers(), border=True, height="stretch")
+        st.metric("Store", _bytes(runtime.load_size()), border=True, height="stretch")
+    who = f"Polled by {poll.who}" if poll.who else "Nobody polls yet"
+    since = f" since {wording.instant(poll.since, ui.zone(), now=now)}" if poll.since else ""
+    heart = f"heartbeat {wording.age(now - beat)} ago" if beat else "no heartbeat"
+    colour = "green" if alive else "red"
+    st.markdown(f":{colour}[:material/favorite:] {who}{since} · {heart}".replace("now ago", "now"))
+
+
+def _last_day(usage: Usage, now: datetime) -> dict[Outcome, int]:
+    recent = [counts for hour, counts in usage.hours.items() if now - hour <= DAY]
+    return {outcome: sum(counts.get(outcome, 0) for counts in recent) for outcome in Outcome}
+
+
+def usage(runtime: Runtime) -> None:
+    """Calls of the last 24 hours; made once an hour and call, and shared."""
+    poll, now = runtime.read().poll, runtime.now()
+    hours = pd.date_range(now.replace(minute=0, second=0, microsecond=0), periods=24, freq="-1h")
+    rows = [poll.usage.hours.get(hour.to_pydatetime(), {}) for hour in hours[::-1]]
+    frame = pd.DataFrame(
+        {outcome.value: [counts.get(outcome, 0) for counts in rows] for outcome in Outcome},
+        index=hours[::-1],
+    )
+    _draw(frame, ui.zone().key, dark=ui.is_dark())
+    brought = _last_day(poll.usage, now)
+    st.caption(
+        f"{brought[Outcome.NEW]} brought something new, {brought[Outcome.SAME]} nothing new, "
+        f"{brought[Outcome.FAILED]} failed."
+    )
+
+
+@st.cache_data(show_spinner=False, max_entries=50)
+def _draw(frame: pd.DataFrame, zone: str, *, dark: bool) -> None:
+    figure = usage_figure(frame, zone=ui.zone_named(zone), palette=DARK if dark else LIGHT)
+    st.plotly_chart(figure, key="usage", theme=None, config={"displayModeBar": False})
+
+
+def due_table(runtime: Runtime) -> None:
+    """Every watched feed and ticker with its viewers, last and next attempt, and error."""
+    snapshot, now, zone = runtime.read(), runtime.now(), ui.zone()
+    poll = snapshot.poll
+    if not poll.due:
+        st.info("Nobody watches anything, so nothing is asked.", icon=":material/bedtime:")
+        return
+    lines = []
+    for want, due in poll.due.items():
+        attempt = snapshot.attempts.get(want)
+        lines.append(
+            {
+                "ticker": "listing" if want.feed is Feed.LISTING else want.ticker,
+                "feed": want.feed.value,
+                "viewers": _viewers(poll.viewers, want),
+                "last": wording.instant(attempt.at, zone, now=now) if attempt else wording.NOTHING,
+                "result": _result(attempt),
+                "next": _next(due.at, now, zone),
+                "why": due.reason,
+                "at": due.at or datetime.max.replace(tzinfo=now.tzinfo),
+            }
+        )
+    lines.sort(key=lambda line: line.pop("at"))
+    st.dataframe(
+        pd.DataFrame(lines),
+        key="due",
+        hide_index=True,
+        column_config={
+            "ticker": st.column_config.TextColumn("Ticker", pinned=True, width=90),
+            "feed": st.column_config.TextColumn("Feed", width="small"),
+            "viewers": st.column_config.NumberColumn("Viewers", width=80),
+            "last": st.column_config.TextColumn("Last attempt"),
+            "result": st.column_config.TextColumn("Result", width="medium"),
+            "next": st.column_config.TextColumn("Next attempt"),
+            "why": st.column_config.TextColumn("Why then", width="medium"),
+        },
+    )
+
+
+def _viewers(viewers: Any, want: Want) -> int:
+    """Whoever wants a quote wants the daily bars that it comes from on an end-of-day plan."""
+    return max(viewers.get(want, 0), viewers.get(Want(Feed.QUOTE, want.ticker), 0))
+
+
+def _result(attempt: Attempt | None) -> str:
+    if attempt is None:
+        return "not asked yet"
+    if attempt.words:
+        return attempt.words
+    return {Outcome.NEW: "new data", Outcome.SAME: "nothing new"}.get(attempt.outcome, "failed")
+
+
+def _next(at: datetime | None, now: datetime, zone: Any) -> str:
+    if at is None:
+        return "never"
+    return "as soon as a call is free" if at <= now else wording.instant(at, zone, now=now)
+
+
+def settings(runtime: Runtime) -> None:
+    chosen, rights = runtime.settings, runtime.read_rights()
+    lines = {
+        "Plan": chosen.plan.name,
+        "Limits": ", ".join(str(limit) for limit in chosen.limits),
+        "Quotes": str(runtime.read_liveness()),
+        "Refresh": f"every {chosen.refresh.total_seconds():.0f} s",
+        "Hours": str(chosen.hours),
+        "Tickers per viewer": str(chosen.max_tickers),
+        "Source": "simulated prices" if chosen.demo else "Alpha Vantage",
+    }
+    for what in Capability:
+        if runtime.allows(what):
+            lines[str(what).capitalize()] = "yes"
+        elif what in rights.refused:
+            lines[str(what).capitalize()] = f"refused on {rights.refused[what]:%Y-%m-%d}"
+        else:
+            lines[str(what).capitalize()] = "not in this plan"
+    st.dataframe(
+        pd.DataFrame({"setting": list(lines), "value": list(lines.values())}),
+        hide_index=True,
+        key="settings",
+    )
+
+
+def _bytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"

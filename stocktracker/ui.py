@@ -1,0 +1,215 @@
+"""What the pages share: the runtime, who is looking, what they chose, how often to refresh."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import streamlit as st
+
+from stocktracker.errors import BadTicker
+from stocktracker.model import Listed, Listing, Ticker, Want, parse_ticker
+from stocktracker.palette import DARK, LIGHT, Palette
+from stocktracker.runtime import Runtime, current_runtime
+
+__all__ = ["current_runtime"]
+
+PICKER = "picker"
+PARAMETER = "tickers"
+DEFAULTS = ("AAPL", "MSFT", "NVDA", "AMZN", "GOOGL")
+SEPARATOR = " · "
+INTERVALS = {"Auto": None, "2 s": 2, "5 s": 5, "15 s": 15, "30 s": 30, "60 s": 60}
+LIVE_TICK, QUIET_TICK, PENDING_TICK, LEASE_TICK = 5, 30, 1, 60
+SOON = timedelta(seconds=5)
+
+
+# --- who is looking -------------------------------------------------------------------------
+
+
+def _release(who: str) -> None:
+    try:
+        current_runtime().release(who)
+    except RuntimeError:
+        return  # the server is closing, and with it every lease
+
+
+@st.cache_resource(scope="session", show_spinner=False, on_release=_release)
+def viewer() -> str:
+    """This browser tab. When it closes, Streamlit releases this entry, and its lease with it."""
+    return uuid.uuid4().hex
+
+
+def watch(wants: Iterable[Want]) -> None:
+    """This page shows these: say so now, and go on saying so while the page is open."""
+    st.session_state["wants"] = frozenset(wants)
+    renew_lease()
+
+
+def renew_lease() -> None:
+    current_runtime().watch(viewer(), st.session_state.get("wants", frozenset()))
+
+
+# --- what they chose ------------------------------------------------------------------------
+
+
+def chosen() -> list[Ticker]:
+    """The tickers chosen in the sidebar, in the viewer's order."""
+    return list(st.session_state.get("chosen", []))
+
+
+def choose_tickers(runtime: Runtime) -> list[Ticker]:
+    """The sidebar's multiselect: all of the listing, or any other ticker typed in.
+
+    The choice lives in the URL, so that a link opens the same view, and is written there on every
+    page. The labels are made once per listing and shared by all sessions.
+    """
+    listing = runtime.read().listing
+    if PICKER not in st.session_state:
+        linked = st.query_params.get_all(PARAMETER)
+        asked: Sequence[str] = linked if PARAMETER in st.query_params else DEFAULTS
+        st.session_state[PICKER] = _labels(asked, listing, runtime.settings.max_tickers)
+    elif listing is not None:
+        # A ticker that was chosen before its name was known.
+        held = st.session_state[PICKER]
+        named = _labels(held, listing, runtime.settings.max_tickers)
+        if named != held:
+            st.session_state[PICKER] = named
+    options = _options(listing.fetched_at, listing) if listing else []
+    labels = st.multiselect(
+        "Tickers",
+        options,
+        key=PICKER,
+        accept_new_options=True,
+        max_selections=runtime.settings.max_tickers,
+        select_all=False,
+        placeholder="Ticker or company",
+        help="Find one by ticker or by company name. One that is not listed can be typed in full.",
+        on_change=_tidy,
+        args=(listing, runtime.settings.max_tickers),
+    )
+    tickers = _tickers([str(label) for label in labels], listing)
+    rejected = st.session_state.pop("rejected", None)
+    if rejected:
+        st.warning(BadTicker(rejected).words, icon=":material/error:")
+    st.session_state["chosen"] = tickers
+    if st.query_params.get_all(PARAMETER) != (tickers or [""]):
+        st.query_params[PARAMETER] = tickers or ""
+    return tickers
+
+
+def _tidy(listing: Listing | None, most: int) -> None:
+    """What was typed becomes a listed label, or capitals, or is refused with a word."""
+    typed = st.session_state[PICKER]
+    kept = _labels(typed, listing, most)
+    refused = [text for text in typed if not _tickers([text], listing)]
+    if refused:
+        st.session_state["rejected"] = refused[0]
+    if kept != typed:
+        st.session_state[PICKER] = kept
+
+
+def _labels(texts: Sequence[str], listing: Listing | None, most: int) -> list[str]:
+    rows = listing.rows if listing else {}
+    labels: list[str] = [label_of(each, rows.get(each)) for each in _tickers(texts, listing)]
+    return labels[:most]
+
+
+def _tickers(texts: Sequence[str], listing: Listing | None) -> list[Ticker]:
+    """The tickers of labels or typed texts, each once; what cannot be one is left out."""
+    found: dict[Ticker, None] = {}
+    for text in texts:
+        try:
+            ticker = parse_ticker(text.split(SEPARATOR)[0], listing.rows if listing else None)
+        except BadTicker:
+            continue
+        found[ticker] = None
+    return list(found)
+
+
+def label_of(ticker: Ticker, listed: Listed | None) -> str:
+    return f"{ticker}{SEPARATOR}{listed.name}" if listed and listed.name else ticker
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _options(_made_at: object, _listing: Listing) -> list[str]:
+    """Every label of a listing, once for all sessions."""
+    return [label_of(ticker, listed) for ticker, listed in _listing.rows.items()]
+
+
+# --- how often ------------------------------------------------------------------------------
+
+
+def choose_refresh() -> None:
+    """The sidebar's pause switch and interval."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.selectbox(
+            "Refresh",
+            list(INTERVALS),
+            key="refresh",
+            width=110,
+            help="How often this page looks for news. It costs no call: calls are shared.",
+        )
+        st.toggle("Pause", key="pause")
+
+
+def tick_of(runtime: Runtime, tickers: Sequence[Ticker]) -> int | None:
+    """Seconds between two refreshes of the page, None while paused."""
+    if st.session_state.get("pause"):
+        return None
+    if is_pending(runtime, tickers):
+        return PENDING_TICK
+    asked = INTERVALS[st.session_state.get("refresh", "Auto")]
+    if asked is not None:
+        return asked
+    live = runtime.read_liveness() != "end of day"
+    moving = runtime.moves(tickers)
+    return LIVE_TICK if live and moving else QUIET_TICK
+
+
+def is_pending(runtime: Runtime, tickers: Sequence[Ticker]) -> bool:
+    """Whether a first price is about to come, so that it is worth looking every second."""
+    snapshot = runtime.read()
+    now = runtime.now()
+    waiting = [row for row in runtime.read_rows(tickers) if row.quote is None and not row.trouble]
+    if snapshot.poll.halted or snapshot.poll.outage_since or not waiting:
+        return False
+    possible = runtime.read_allowance().next_at - now <= SOON
+    return possible and any(
+        row.due is None or (row.due.at is not None and row.due.at - now <= SOON) for row in waiting
+    )
+
+
+def live_fragment(draw: Callable[[], None], seconds: int | None) -> None:
+    """Run `draw` now and every so many seconds, by itself."""
+    st.fragment(draw, run_every=seconds)()
+
+
+def rerun_when_settled(runtime: Runtime, tickers: Sequence[Ticker], seconds: int | None) -> None:
+    """Inside a tick: when the pace should be another, draw the whole page again at that pace."""
+    if seconds is not None and tick_of(runtime, tickers) != seconds:
+        st.rerun()
+
+
+# --- how it looks ---------------------------------------------------------------------------
+
+
+def is_dark() -> bool:
+    return st.context.theme.type == "dark"
+
+
+def palette() -> Palette:
+    return DARK if is_dark() else LIGHT
+
+
+def zone() -> ZoneInfo:
+    """The viewer's own time zone, as the browser says; UTC where it says nothing we know."""
+    return zone_named(st.context.timezone or "UTC")
+
+
+def zone_named(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")
