@@ -26,9 +26,8 @@ CONFIG: Mapping[str, Any] = {
     "showSendToCloud": False,
     "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
 }
-FONT = "Inter, 'Source Sans', 'Source Sans Pro', system-ui, sans-serif"
+FONT = "Inter, 'Source Sans', system-ui, sans-serif"
 CLEAR = "rgba(0,0,0,0)"
-HEIGHT = 460
 DAY_MS = 86_400_000
 # Each candle and volume bar is a shape of its own in the browser: 7,000 took 1.5 s to draw where a
 # line and an area took 0.3 s. They are narrower than a pixel by then.
@@ -59,14 +58,14 @@ def price_figure(
     palette: Palette,
     currency: str,
     title: str | None = None,
-    height: int = HEIGHT,
+    height: int = 460,
 ) -> go.Figure:
     """Prices with a volume pane below, from bars as in `model.Bars`: oldest first, OHLCV columns.
 
-    `zone` is the exchange's; intraday bars are shown in its time. Nights, weekends and holidays
-    leave no gap. `previous_close` is drawn where it is given, as suits a chart of one day. Beyond
-    `MOST_SHAPES` bars candles become a line. The volume pane is left out when there is none. An
-    empty frame gives an empty chart that says so.
+    Intraday bars are shown in the exchange's `zone`. Nights, weekends and holidays leave no gap.
+    `previous_close` is drawn where it is given, as suits a chart of one day. Beyond `MOST_SHAPES`
+    bars candles become a line. Without volume there is no pane for it, without bars a chart that
+    says so.
     """
     figure = go.Figure(layout=_layout(palette, title=title, height=height))
     if frame.empty:
@@ -325,9 +324,9 @@ def _breaks(stamps: pd.DatetimeIndex, *, intraday: bool) -> list[dict[str, Any]]
     missing = days_off(stamps)
     if missing.empty:
         return []
-    if not (stamps.dayofweek < SATURDAY).all():
+    if not (stamps.day_of_week < SATURDAY).all():
         return [{"values": _days(missing)}]
-    holidays = _days(missing[missing.dayofweek < SATURDAY])
+    holidays = _days(missing[missing.day_of_week < SATURDAY])
     return [{"bounds": ["sat", "mon"]}, *([{"values": holidays}] if holidays else [])]
 
 

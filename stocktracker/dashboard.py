@@ -13,10 +13,13 @@ import streamlit as st
 from stocktracker import header, tables, ui
 
 PAGES = Path(__file__).parent.parent / "pages"
+ASSETS = Path(__file__).parent.parent / "assets"
 
 
 def main() -> None:
-    st.set_page_config(page_title="stocktracker", page_icon=":material/monitoring:", layout="wide")
+    # Not a material icon: as a favicon that would be fetched from another server.
+    st.set_page_config(page_title="stocktracker", page_icon=str(ASSETS / "icon.svg"), layout="wide")
+    st.logo(str(ASSETS / "logo.svg"), size="large", icon_image=str(ASSETS / "icon.svg"))
     page = st.navigation(
         [
             st.Page(PAGES / "live.py", title="Live", icon=":material/monitoring:", default=True),
@@ -30,7 +33,7 @@ def main() -> None:
         tickers = ui.choose_tickers(runtime)
         ui.choose_refresh()
         header.plan_note(runtime)
-    st.html(tables.STYLE)
+        st.html(tables.STYLE)
     header.header(runtime, tickers)
     page.run()
 

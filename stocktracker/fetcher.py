@@ -7,6 +7,7 @@ means for the next one is the poller's business. Never retries, never caches, ne
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -33,7 +34,8 @@ class Fetcher:
     """One key's calls. May be used from several threads.
 
     `liveness` is what quotes and bars are asked for, and may be set to less while it is in use,
-    when upstream turns out not to give as much.
+    when upstream turns out not to give as much. `around_the_clock` is for a source whose prices
+    move while the exchange is closed, as simulated ones do: they are as of when they were fetched.
     """
 
     def __init__(
@@ -46,8 +48,10 @@ class Fetcher:
         source: str,
         deadline: timedelta = DEADLINE,
         max_bytes: int = MAX_BYTES,
+        around_the_clock: bool = False,
     ) -> None:
         self.liveness = liveness
+        self._around_the_clock = around_the_clock
         self._upstream = upstream
         self._key = key
         self._clock = clock
@@ -83,9 +87,10 @@ class Fetcher:
 
         def read(content: bytes, fetched_at: datetime, source: str) -> Quote:
             body = self._load(content, ticker)
-            return parse_quote(
+            quote = parse_quote(
                 body, ticker, fetched_at=fetched_at, liveness=liveness, source=source
             )
+            return self._timed(quote)
 
         return self._ask("GLOBAL_QUOTE", read, ticker, symbol=ticker, **_entitlement(liveness))
 
@@ -97,11 +102,17 @@ class Fetcher:
 
         def read(content: bytes, fetched_at: datetime, source: str) -> list[Quote]:
             body = self._load(content, None)
-            return parse_bulk(
+            quotes = parse_bulk(
                 body, set(tickers), fetched_at=fetched_at, liveness=liveness, source=source
             )
+            return [self._timed(quote) for quote in quotes]
 
         return self._ask("REALTIME_BULK_QUOTES", read, None, symbol=",".join(tickers))
+
+    def _timed(self, quote: Quote) -> Quote:
+        if not self._around_the_clock or quote.liveness is Liveness.END_OF_DAY:
+            return quote
+        return replace(quote, as_of=quote.fetched_at - quote.liveness.delay)
 
     def fetch_daily(self, ticker: Ticker, *, full: bool) -> Bars:
         """Daily bars, unadjusted: the newest hundred, or all."""

@@ -11,7 +11,7 @@ import streamlit as st
 from stocktracker import ui, wording
 from stocktracker.analytics import Range, cut, start_of
 from stocktracker.bars import is_final, with_running_day
-from stocktracker.charts import price_figure
+from stocktracker.charts import CONFIG, price_figure
 from stocktracker.export import history_csv
 from stocktracker.model import Bars, Feed, Interval, Ticker, Want
 from stocktracker.palette import DARK, LIGHT
@@ -58,7 +58,7 @@ def choose_range(runtime: Runtime, ticker: Ticker) -> Choice:
     current = Range(held) if held in set(Range) else Range.THREE_MONTHS
     if offered[current].blocked:
         current = Range.THREE_MONTHS
-    with st.container(horizontal=True, gap="xxsmall", key="ranges"):
+    with st.container(horizontal=True, gap="small", key="ranges"):
         for each, choice in offered.items():
             if st.button(
                 each.value,
@@ -174,7 +174,7 @@ def _draw(version: str, look: Look, _bars: Bars) -> None:
         figure,
         key=f"chart {version.split(maxsplit=1)[0]}",
         theme=None,
-        config={"displaylogo": False, "modeBarButtonsToRemove": ["lasso2d", "select2d"]},
+        config=dict(CONFIG),
     )
 
 

@@ -3,7 +3,8 @@ stand in .streamlit/config.toml. Never decides which mode a viewer is in.
 
 Ink and petrol: neutrals that lean to teal, one teal accent, and green and red for nothing but
 change. Text, muted text, accent, up and down reach 4.5:1 on both backgrounds (WCAG 2.2 AA); the
-lines reach 3:1 and can be told apart with deuteranopia and protanopia (Machado 2009, CIELAB).
+lines reach 3:1, and any two of them differ by at least 15 in CIELAB, also with deuteranopia and
+protanopia (simulated after Machado 2009).
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ class Palette:
     """One mode's colours, each as #RRGGBB.
 
     `surface` is the second background (sidebar, inputs, hover boxes); `muted` is for text that may
-    be overlooked; `flat` is a change of zero; `volume` is a volume bar without a direction; `lines`
-    are for series that mean neither up nor down, in the order in which to use them.
+    be overlooked; `accent` is for links and lines, `primary` for what is filled and has white text
+    on it, as Streamlit's primary buttons have in both modes; `flat` is a change of zero; `volume`
+    is a volume bar without a direction; `lines` are for series that mean neither up nor down, in
+    the order in which to use them.
     """
 
     background: str
@@ -27,6 +30,7 @@ class Palette:
     border: str
     grid: str
     accent: str
+    primary: str
     up: str
     down: str
     flat: str
@@ -48,6 +52,7 @@ LIGHT = Palette(
     border="#D3DEDF",
     grid="#E6EDED",
     accent="#0B6B73",
+    primary="#0B6B73",
     up="#0E7A4B",
     down="#C22F2A",
     flat="#5C6F73",
@@ -72,6 +77,7 @@ DARK = Palette(
     border="#2B3A3E",
     grid="#1E2B2E",
     accent="#4CC2BB",
+    primary="#12837D",
     up="#3ECF8E",
     down="#FF7A70",
     flat="#93A6A9",

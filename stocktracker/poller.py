@@ -27,7 +27,7 @@ from stocktracker.knowledge import Knowledge
 from stocktracker.model import LISTING_WANT, Bars, Call, Listing, Quote, Record, Want
 from stocktracker.outcome import Reply, digest
 from stocktracker.planner import Allowed, Plan, make_plan
-from stocktracker.plans import DAY
+from stocktracker.plans import DAY, Liveness
 from stocktracker.roster import Roster
 from stocktracker.wants import Wanted
 
@@ -40,6 +40,8 @@ STOP_WITHIN = 3.0  # seconds that stop() waits for the thread
 
 
 class Fetches(Protocol):
+    liveness: Liveness
+
     def fetch(self, call: Call) -> list[Quote] | Bars | Listing:
         """One request. Raises FetchError."""
         ...
@@ -137,6 +139,8 @@ class Poller:
         now = self._clock.now()
         allowance = self._budget.allowance()
         knowledge = self._knowledge
+        # What upstream has refused once must not be asked for along with something else.
+        self._fetcher.liveness = knowledge.rights.quote_liveness(now)
         known = Known(
             now=now,
             board=self._board.read(),

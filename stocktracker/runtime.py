@@ -180,6 +180,7 @@ def open_runtime(settings: Settings, clock: Clock | None = None) -> Runtime:
             clock=clock,
             liveness=settings.liveness,
             source="Simulated" if settings.demo else "Alpha Vantage",
+            around_the_clock=settings.demo and settings.hours is Hours.ALWAYS,
         )
         opening.callback(fetcher.close)
         side_by_side = how_many_side_by_side(settings.limits)

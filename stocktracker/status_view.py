@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from stocktracker import ui, wording
-from stocktracker.charts import usage_figure
+from stocktracker.charts import CONFIG, usage_figure
 from stocktracker.model import Attempt, Feed, Outcome, Want
 from stocktracker.palette import DARK, LIGHT
 from stocktracker.plans import DAY, Capability
@@ -61,7 +61,7 @@ def usage(runtime: Runtime) -> None:
 @st.cache_data(show_spinner=False, max_entries=50)
 def _draw(frame: pd.DataFrame, zone: str, *, dark: bool) -> None:
     figure = usage_figure(frame, zone=ui.zone_named(zone), palette=DARK if dark else LIGHT)
-    st.plotly_chart(figure, key="usage", theme=None, config={"displayModeBar": False})
+    st.plotly_chart(figure, key="usage", theme=None, config={**CONFIG, "displayModeBar": False})
 
 
 def due_table(runtime: Runtime) -> None:

@@ -71,6 +71,7 @@ class FakeUpstream:
     """A fetcher that answers from what the test said; `calls` tells what was asked."""
 
     clock: FakeClock
+    liveness: Liveness = Liveness.REALTIME
     calls: list[tuple[datetime, Call]] = field(default_factory=list)
     prices: dict[str, float] = field(default_factory=dict)
     faults: dict[str, FetchError] = field(default_factory=dict)

@@ -141,7 +141,7 @@ def test_a_young_listing_reaches_only_when_its_history_is_known_to_be_whole(rang
     frame = daily("2026-11-23")
     last = frame.index[-1]
     assert reaches(frame, range, last, whole_history=True)
-    assert reaches(frame, range, last) is (range is Range.DAY or False)
+    assert reaches(frame, range, last) is (range is Range.DAY)
 
 
 def test_five_days_need_five_sessions():

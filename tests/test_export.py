@@ -64,7 +64,6 @@ def test_pandas_reads_the_very_same_figures_back():
         parse_dates=["date", "fetched_at"],
         keep_default_na=False,
         na_values={"volume": [""]},
-        float_precision="round_trip",
     )
     columns = ["open", "high", "low", "close", "volume"]
     assert list(again.index) == list(APPLE.frame.index)

@@ -211,7 +211,7 @@ SPOILED: Mapping[str, Spoil] = {
     "html": _replaced(HEROKU_PAGE, HTML),
     "empty-object": _replaced("{}"),
     "empty-body": _replaced(""),
-    "deep-json": _replaced("[" * DEEP + "]" * DEEP),
+    "deep-json": _replaced('{"a":' * DEEP + "1" + "}" * DEEP),
     "truncated": _edited(lambda text, _query: text[: len(text) // 2]),
     "nan-price": _with_price("NaN"),
     "huge-price": _with_price("1e400"),

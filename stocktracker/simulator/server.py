@@ -30,6 +30,7 @@ class Server:
     """A running simulator; a context manager that closes it. `url` is what a client queries."""
 
     def __init__(self, simulator: Simulator, port: int = 0) -> None:
+        simulator.warm_up()
         self.simulator = simulator
         self._socket = _listen(port)
         self.url = f"http://{HOST}:{self._socket.getsockname()[1]}/query"
@@ -42,6 +43,7 @@ class Server:
             log_config=None,
             log_level="warning",
             access_log=False,
+            proxy_headers=False,
             server_header=False,
         )
         self._uvicorn = _SignallingServer(config)

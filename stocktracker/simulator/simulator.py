@@ -6,13 +6,13 @@ commanded. A fault stands above a refusal: it is what this call was to get. It c
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import threading
 from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from ipaddress import ip_address
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -22,12 +22,15 @@ from starlette.routing import Route
 from stocktracker.clock import Clock, SystemClock
 from stocktracker.config import Hours
 from stocktracker.errors import Window
+from stocktracker.markets import US
 from stocktracker.model import Ticker
 from stocktracker.plans import MINUTE, PLANS, SECOND, Limit, Plan
 from stocktracker.simulator.bodies import Answer, json_answer
 from stocktracker.simulator.faults import Fault, Faults, spoil, wire_of
 from stocktracker.simulator.functions import Publication, Vendor
 from stocktracker.simulator.limits import Limiter, refusal_body, upstream_limits, window_of
+from stocktracker.simulator.listing import all_rows
+from stocktracker.simulator.paths import ANCHOR_DAY, trading_days
 from stocktracker.simulator.prices import PriceWorld
 from stocktracker.simulator.query import Query
 from stocktracker.simulator.refusals import REFUSALS
@@ -113,6 +116,11 @@ class Simulator:
         answer = self._unlimited_answer(query)
         return (spoil(fault, answer, query) if fault else answer), fault
 
+    def warm_up(self) -> None:
+        """Half a second of work, once a process, so that the first answer is not a slow one."""
+        all_rows()
+        trading_days(US, ANCHOR_DAY.year)
+
     def stats(self) -> dict[str, object]:
         calls = self.calls
         return {
@@ -148,7 +156,7 @@ class Simulator:
 
     async def _on_faults(self, request: Request) -> Response:
         """POST {"name": …, "count": 1 or null, "function", "ticker", "seconds"}; DELETE clears."""
-        if request.client is None or not ipaddress.ip_address(request.client.host).is_loopback:
+        if not _is_loopback(request):
             return JSONResponse({"error": "only from this machine"}, 403)
         if request.method == "DELETE":
             self.faults.clear()
@@ -156,8 +164,11 @@ class Simulator:
         if request.headers.get("content-type") != "application/json":
             return JSONResponse({"error": "application/json only"}, 415)
         try:
-            self._command(json.loads(await request.body()))
-        except (ValueError, TypeError, KeyError) as error:
+            wish = json.loads(await request.body())
+            if not isinstance(wish, dict):
+                raise TypeError("not an object")
+            self._command(wish)
+        except (ValueError, TypeError, KeyError, OverflowError) as error:
             return JSONResponse({"error": f"no such fault: {error}"}, 400)
         return JSONResponse({})
 
@@ -173,6 +184,13 @@ class Simulator:
             self.faults.always(str(wish["name"]), pause=pause, **concerned)
         else:
             self.faults.next(str(wish["name"]), int(str(count)), pause=pause, **concerned)
+
+
+def _is_loopback(request: Request) -> bool:
+    try:
+        return request.client is not None and ip_address(request.client.host).is_loopback
+    except ValueError:
+        return False
 
 
 def _most_within(period: timedelta, instants: Iterable[datetime]) -> int:

@@ -72,12 +72,14 @@ class WiredResponse(Response):
         await send({"type": "http.response.body"})
 
     async def _flood(self, send: Send) -> None:
-        if self._wire is Wire.BOMB:
-            for _ in range(BOMB_MEMBERS):
-                await send(_part(bomb_member()))
-        else:
-            for _ in range(HUGE // MEGABYTE):
-                await send(_part(b" " * MEGABYTE))
+        is_bomb = self._wire is Wire.BOMB
+        part, times = (
+            (bomb_member(), BOMB_MEMBERS) if is_bomb else (b" " * MEGABYTE, HUGE // MEGABYTE)
+        )
+        for _ in range(times):
+            await send(_part(part))
+            # Lets the loop notice that the client has gone, after which nothing more is written.
+            await asyncio.sleep(0)
         await send({"type": "http.response.body"})
 
 
