@@ -11,6 +11,7 @@ from pathlib import Path
 import streamlit as st
 
 from stocktracker import header, tables, ui
+from stocktracker.model import Feed
 
 PAGES = Path(__file__).parent.parent / "pages"
 ASSETS = Path(__file__).parent.parent / "assets"
@@ -34,6 +35,8 @@ def main() -> None:
         ui.choose_refresh()
         header.plan_note(runtime)
         st.html(tables.STYLE)
+    for ticker in tickers:
+        runtime.load_stored(ticker, [Feed.QUOTE])  # for the strip's age, before the page is drawn
     header.header(runtime, tickers)
     page.run()
 

@@ -11,7 +11,8 @@ from stocktracker.model import Outcome
 
 KEPT = timedelta(days=8)
 WEEK = timedelta(days=7)
-# Looking for the hour of publication may bring nothing new in this share of all calls.
+# Looking for the hour of publication may bring nothing new in this share of a week's calls, or
+# once where that is less than one.
 WASTE_ALLOWED = 0.03
 
 
@@ -42,7 +43,7 @@ class Usage:
 
     def may_explore(self, now: datetime) -> bool:
         """Whether one more call that brings nothing new is still within what we allow."""
-        return self.total(now, Outcome.SAME) + 1 <= WASTE_ALLOWED * self.total(now)
+        return self.total(now, Outcome.SAME) + 1 <= max(1, WASTE_ALLOWED * self.total(now))
 
     def to_document(self) -> dict[str, Any]:
         return {

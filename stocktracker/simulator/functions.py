@@ -175,6 +175,8 @@ class Vendor:
             raise Refused("invalid-call", function=query.function)
         full = query.get("outputsize") == "full" or bool(query.get("month"))
         bars = self._intraday_bars(query, ticker, STEPS[interval])
+        if not bars:  # a month that has not begun
+            raise Refused("invalid-call", function=query.function)
         bars = bars if full else bars[-COMPACT:]
         stamps = [str(bar.start.astimezone(EASTERN).replace(tzinfo=None)) for bar in bars]
         columns = [
@@ -192,7 +194,7 @@ class Vendor:
         meta = {
             "1. Information": about + self._delay_notice(query),
             "2. Symbol": ticker,
-            "3. Last Refreshed": stamps[-1] if stamps else "",
+            "3. Last Refreshed": stamps[-1],
             "4. Interval": interval,
             "5. Output Size": "Full size" if full else "Compact",
             "6. Time Zone": "US/Eastern",

@@ -19,9 +19,8 @@ from stocktracker.simulator.paths import (
     MINUTE,
     Floats,
     after_hours,
-    daily_path,
-    knots_of,
     numbers,
+    session_path,
     share_of_volume,
 )
 
@@ -63,11 +62,10 @@ def session_bars(
     offset = (session.open - first) / MINUTE
     cuts = np.arange(1, int((passed + offset) / (step / MINUTE)) + 1) * (step / MINUTE) - offset
     edges = np.unique(np.concatenate(([0.0], cuts[(cuts > 0) & (cuts < passed)], [passed])))
-    knots = knots_of(seed, ticker, session.day)
+    path = session_path(seed, ticker, session.day)
+    knots = path.knots
     opens, highs, lows, closes = _cut(knots, np.linspace(0, length, len(knots)), edges)
-    path = daily_path(seed, ticker, session.day.year)
-    whole = int(path.volumes[path.trading.index[session.day]])
-    volumes = np.diff((whole * share_of_volume(edges / length)).astype(np.int64))
+    volumes = np.diff((path.volume * share_of_volume(edges / length)).astype(np.int64))
     for index, edge in enumerate(edges[:-1]):
         yield IntradayBar(
             _floor(session.open + float(edge) * MINUTE, step),

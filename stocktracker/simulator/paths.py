@@ -75,6 +75,15 @@ class DailyBars:
     volumes: Whole
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class SessionPath:
+    """One session in cents: 391 prices at equal distances, from its open to its close."""
+
+    knots: Floats
+    volume: int
+    previous_close: float
+
+
 @dataclass(frozen=True, slots=True)
 class _Character:
     """What kind of price a ticker has; yearly figures, as fractions."""
@@ -112,7 +121,7 @@ def _spans(labels: list[Label]) -> dict[Label, slice]:
     return {labels[start]: slice(start, end) for start, end in pairwise([*starts, len(labels)])}
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=128)
 def daily_path(seed: int, ticker: Ticker, last_year: int) -> DailyPath:
     """Every day up to the end of `last_year`, or of the anchor's year if that is later.
 
@@ -166,13 +175,16 @@ def year_of_bars(seed: int, ticker: Ticker, year: int) -> DailyBars:
 
 
 @lru_cache(maxsize=4096)
-def knots_of(seed: int, ticker: Ticker, day: date) -> Floats:
-    """The session's path in cents: 391 prices at equal distances, from its open to its close."""
+def session_path(seed: int, ticker: Ticker, day: date) -> SessionPath:
     path = daily_path(seed, ticker, max(day.year, ANCHOR_DAY.year))
     index = path.trading.index[day]
     month = path.trading.months[day.year, day.month]
     walk = _log_minutes(seed, ticker, path, month, slice(index, index + 1))[0]
-    return np.concatenate((path.opens[index : index + 1], _cents(np.exp(walk))))
+    return SessionPath(
+        knots=np.concatenate((path.opens[index : index + 1], _cents(np.exp(walk)))),
+        volume=int(path.volumes[index]),
+        previous_close=float(path.closes[index - 1]),
+    )
 
 
 @lru_cache(maxsize=512)
@@ -181,7 +193,7 @@ def after_hours(seed: int, ticker: Ticker, session: Session) -> Floats:
 
     It begins at the close and stays within half a percent of it.
     """
-    close = float(knots_of(seed, ticker, session.day)[-1])
+    close = float(session_path(seed, ticker, session.day).knots[-1])
     length = (calendar_of(ticker).next_session(session.close).open - session.close) // MINUTE
     minutes = np.arange(length + 1)
     phases = numbers(seed, ticker, "after hours").random(len(WOBBLE_MINUTES))

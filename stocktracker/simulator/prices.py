@@ -22,7 +22,7 @@ from stocktracker.simulator.paths import (
     Whole,
     after_hours,
     daily_path,
-    knots_of,
+    session_path,
     share_of_volume,
     year_of_bars,
 )
@@ -76,9 +76,8 @@ class PriceWorld:
 
     def at(self, ticker: Ticker, at: datetime) -> Moment:
         session = calendar_of(ticker).last_opened(at)
-        knots = knots_of(self.seed, ticker, session.day)
-        path = daily_path(self.seed, ticker, session.day.year)
-        index = path.trading.index[session.day]
+        path = session_path(self.seed, ticker, session.day)
+        knots = path.knots
         fraction = min((at - session.open) / (session.close - session.open), 1.0)
         price, high, low = _so_far(knots, fraction * (len(knots) - 1))
         extended = None
@@ -94,8 +93,8 @@ class PriceWorld:
             high=high,
             low=low,
             price=price,
-            volume=int(path.volumes[index] * share_of_volume(fraction)),
-            previous_close=float(path.closes[index - 1]),
+            volume=int(path.volume * share_of_volume(fraction)),
+            previous_close=path.previous_close,
             extended=extended,
         )
 
