@@ -64,7 +64,8 @@ class Budget:
         up = uptime.elapsed.total_seconds()
         closure = content.get("closure")
         return Ledger(
-            taken=tuple(min(stamp + shift, up) for stamp in content["taken"]),
+            # To the microsecond, as timedelta is, lest a call be refused until this very instant.
+            taken=tuple(min(round(stamp + shift, 6), up) for stamp in content["taken"]),
             closure=closure
             and Closure(
                 Window(closure["window"]),
@@ -121,9 +122,13 @@ class Budget:
         if content["boot"] == boot:
             return 0.0
         # Another boot: only the wall clock knows how long ago that was. It may have been set, but
-        # the call was made before this boot, so at least this boot's uptime has passed since.
+        # calls and refusals were before this boot, so at least its uptime has passed since.
         by_wall_clock: float = content["booted_at"] - self._booted_at(up)
         newest = max(content["taken"], default=0.0)
+        closure = content["closure"]
+        if closure:
+            refused_at = closure["until"] - PAUSE[Window(closure["window"])].total_seconds()
+            newest = max(newest, refused_at)
         return min(by_wall_clock, -newest)
 
     def _booted_at(self, up: timedelta) -> float:

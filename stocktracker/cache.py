@@ -18,6 +18,7 @@ import threading
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -29,10 +30,12 @@ from stocktracker.model import Feed, Record, Ticker
 
 log = logging.getLogger(__name__)
 
-BUSY = 5.0  # seconds that SQLite waits for another writer
+BUSY = timedelta(seconds=5)  # how long SQLite waits for another writer
 BIGGEST = 64 << 20
 SCHEMA = "v1"  # part of every key, so that another shape is not found rather than misread
 LOCK = "poller.lock"
+# What a foreign or damaged entry can make of decoding it.
+UNREADABLE = (ValueError, KeyError, TypeError, OverflowError, RecursionError, zlib.error)
 
 
 class Store(Protocol):
@@ -122,7 +125,7 @@ class BytesDisk(diskcache.Disk):  # type: ignore[misc]
 class DiskStore:
     """A folder with a SQLite database, for the processes of one machine."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, busy: timedelta = BUSY) -> None:
         self.folder = folder
         self._lock_file: IO[str] | None = None
         self._lead_lock = threading.Lock()
@@ -131,7 +134,7 @@ class DiskStore:
         with _as_store_errors("The store could not be opened"):
             self._cache = diskcache.Cache(
                 str(folder),
-                timeout=BUSY,
+                timeout=busy.total_seconds(),
                 disk=BytesDisk,
                 eviction_policy="none",
                 cull_limit=0,
@@ -256,7 +259,7 @@ class DiskStore:
             with _as_store_errors("The store could not be read"):
                 content = self._cache.get(key, retry=False)
             return None if content is None else decode(content)
-        except (ValueError, KeyError, TypeError, zlib.error) as fault:
+        except UNREADABLE as fault:
             if key not in self._complained:
                 self._complained.add(key)
                 log.warning("store entry %s cannot be read: %s", key, type(fault).__name__)

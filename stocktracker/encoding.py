@@ -29,6 +29,8 @@ from stocktracker.plans import Liveness
 
 T = TypeVar("T")
 
+BAR_COLUMNS = frozenset({"open", "high", "low", "close", "volume", "fetched_at"})
+
 
 def encode_document(content: dict[str, Any]) -> bytes:
     return json.dumps(content, allow_nan=False, separators=(",", ":")).encode()
@@ -142,10 +144,15 @@ def _encode_bars(bars: Bars) -> bytes:
 
 
 def _decode_bars(found: dict[str, Any], rest: bytes) -> Bars:
-    with pa.ipc.open_stream(pa.py_buffer(rest)) as reader:
-        table = reader.read_all()
-    table.validate(full=True)
-    frame: pd.DataFrame = table.to_pandas().set_index("date")
+    try:
+        with pa.ipc.open_stream(pa.py_buffer(rest)) as reader:
+            table = reader.read_all()
+        table.validate(full=True)
+        frame: pd.DataFrame = table.to_pandas().set_index("date")
+    except (pa.ArrowException, OSError) as fault:
+        raise ValueError("not an Arrow stream, or a torn one") from fault
+    if not isinstance(frame.index, pd.DatetimeIndex) or not BAR_COLUMNS.issubset(frame.columns):
+        raise ValueError("not the columns of bars")
     if not frame.index.is_monotonic_increasing or not frame.index.is_unique:
         raise ValueError("bars out of order")
     return Bars(

@@ -42,7 +42,10 @@ def _strip(runtime: Runtime, tickers: Sequence[Ticker]) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="strip"):
         st.markdown(" ".join(parts), width="content")
         if _is_tight(runtime) and tickers:
-            with st.popover("Next updates", icon=":material/schedule:", type="tertiary"):
+            with (
+                st.popover("Next updates", icon=":material/schedule:"),
+                st.container(width=300),
+            ):
                 _next_updates(runtime, tickers)
 
 

@@ -49,7 +49,7 @@ class Limit:
 
     def __str__(self) -> str:
         names = {period: name for name, period in PERIODS.items()}
-        name = names.get(self.period, f"{self.period.total_seconds():g} s")
+        name = names.get(self.period, f"{self.period.total_seconds():g}s")
         return f"{self.count}/{name}"
 
 

@@ -83,8 +83,9 @@ class Runtime:
             self._parts.poller.wake()
 
     def release(self, viewer: str) -> None:
-        """The viewer has gone."""
+        """The viewer has gone; what nobody else looks at is forgotten at once."""
         self._parts.wants.release(viewer)
+        self._parts.poller.wake()
 
     def viewers(self) -> int:
         return self._parts.wants.viewers()
@@ -233,7 +234,9 @@ def _simulated(settings: Settings, clock: Clock, opening: ExitStack) -> str:
     """Start the stand-in for Alpha Vantage; it is imported only where it is used."""
     from stocktracker.simulator import Simulator, serve  # noqa: PLC0415
 
-    server = serve(Simulator(plan=settings.plan, clock=clock, hours=settings.hours))
+    # Limits of the operator's own are upstream's too; otherwise it has those of the plan.
+    limits = None if settings.limits == settings.plan.limits else settings.limits
+    server = serve(Simulator(settings.plan, limits, clock, hours=settings.hours))
     opening.callback(server.close)
     log.info("no ALPHAVANTAGE_API_KEY: prices are simulated")
     return server.url

@@ -149,13 +149,13 @@ def quote_columns() -> dict[str, Any]:
         "last": column.NumberColumn("Last", width="small"),
         "change": column.NumberColumn("Change", width="small"),
         "percent": column.NumberColumn("Change %", width="small"),
-        "range": column.TextColumn("Day range", width="medium", alignment="right"),
+        "range": column.TextColumn("Day range", width=170, alignment="right"),
         "volume": column.NumberColumn("Volume", width="small"),
         "trend": column.LineChartColumn("30 days", width="small"),
         "age": column.NumberColumn(
             "Age", width="small", help="How long ago this price was true on the exchange."
         ),
-        "status": column.TextColumn("Status", width="small"),
+        "status": column.TextColumn("Status", width=125),
     }
 
 

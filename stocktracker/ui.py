@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import streamlit as st
 
 from stocktracker.errors import BadTicker
-from stocktracker.model import Listed, Listing, Ticker, Want, parse_ticker
+from stocktracker.model import Feed, Listed, Listing, Ticker, Want, parse_ticker
 from stocktracker.palette import DARK, LIGHT, Palette
 from stocktracker.runtime import Runtime, current_runtime
 
@@ -77,6 +77,7 @@ def choose_tickers(runtime: Runtime) -> list[Ticker]:
         if named != held:
             st.session_state[PICKER] = named
     options = _options(listing.fetched_at, listing) if listing else []
+    st.session_state["offered"] = listing.fetched_at if listing else None
     labels = st.multiselect(
         "Tickers",
         options,
@@ -84,6 +85,8 @@ def choose_tickers(runtime: Runtime) -> list[Ticker]:
         accept_new_options=True,
         max_selections=runtime.settings.max_tickers,
         select_all=False,
+        # Not fuzzy, which finds another ticker in the letters of one that is not listed.
+        filter_mode="contains",
         placeholder="Ticker or company",
         help="Find one by ticker or by company name. One that is not listed can be typed in full.",
         on_change=_tidy,
@@ -134,8 +137,12 @@ def label_of(ticker: Ticker, listed: Listed | None) -> str:
 
 @st.cache_resource(show_spinner=False, max_entries=2)
 def _options(_made_at: object, _listing: Listing) -> list[str]:
-    """Every label of a listing, once for all sessions."""
-    return [label_of(ticker, listed) for ticker, listed in _listing.rows.items()]
+    """Every label of a listing, once for all sessions; the shortest tickers first.
+
+    The browser filters by text and keeps this order, so that F comes before all that contain an F.
+    """
+    ordered = sorted(_listing.rows.items(), key=lambda item: (len(item[0]), item[0]))
+    return [label_of(ticker, listed) for ticker, listed in ordered]
 
 
 # --- how often ------------------------------------------------------------------------------
@@ -158,7 +165,7 @@ def tick_of(runtime: Runtime, tickers: Sequence[Ticker]) -> int | None:
     """Seconds between two refreshes of the page, None while paused."""
     if st.session_state.get("pause"):
         return None
-    if is_pending(runtime, tickers):
+    if is_pending(runtime):
         return PENDING_TICK
     asked = INTERVALS[st.session_state.get("refresh", "Auto")]
     if asked is not None:
@@ -168,17 +175,21 @@ def tick_of(runtime: Runtime, tickers: Sequence[Ticker]) -> int | None:
     return LIVE_TICK if live and moving else QUIET_TICK
 
 
-def is_pending(runtime: Runtime, tickers: Sequence[Ticker]) -> bool:
-    """Whether a first price is about to come, so that it is worth looking every second."""
-    snapshot = runtime.read()
-    now = runtime.now()
-    waiting = [row for row in runtime.read_rows(tickers) if row.quote is None and not row.trouble]
-    if snapshot.poll.halted or snapshot.poll.outage_since or not waiting:
+def is_pending(runtime: Runtime) -> bool:
+    """Whether something on this page is about to come for the first time: worth a look a second."""
+    snapshot, now = runtime.read(), runtime.now()
+    poll = snapshot.poll
+    if poll.halted or poll.outage_since or runtime.read_allowance().next_at - now > SOON:
         return False
-    possible = runtime.read_allowance().next_at - now <= SOON
-    return possible and any(
-        row.due is None or (row.due.at is not None and row.due.at - now <= SOON) for row in waiting
-    )
+    for want in st.session_state.get("wants", ()):
+        attempt = snapshot.attempts.get(want)
+        if snapshot.data(want) is not None or (attempt is not None and attempt.words):
+            continue
+        # An end-of-day quote comes with the daily bars.
+        due = poll.due.get(want) or poll.due.get(Want(Feed.DAILY, want.ticker))
+        if due is None or (due.at is not None and due.at - now <= SOON):
+            return True
+    return False
 
 
 def live_fragment(draw: Callable[[], None], seconds: int | None) -> None:
@@ -187,7 +198,12 @@ def live_fragment(draw: Callable[[], None], seconds: int | None) -> None:
 
 
 def rerun_when_settled(runtime: Runtime, tickers: Sequence[Ticker], seconds: int | None) -> None:
-    """Inside a tick: when the pace should be another, draw the whole page again at that pace."""
+    """Inside a tick: draw the whole page again when the pace should be another, or when there is
+    another listing to choose from."""
+    listing = runtime.read().listing
+    offered = st.session_state.get("offered")
+    if listing is not None and offered != listing.fetched_at:
+        st.rerun()
     if seconds is not None and tick_of(runtime, tickers) != seconds:
         st.rerun()
 

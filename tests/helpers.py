@@ -51,7 +51,7 @@ class FakeClock:
 
     def reboot(self, took: timedelta = timedelta(minutes=1)) -> None:
         self._now += took
-        self._uptime = Uptime(f"boot at {self._now}", timedelta(seconds=20))
+        self._uptime = Uptime(f"{self._uptime.boot}, and again", timedelta(seconds=20))
 
 
 class AtOnce(Executor):

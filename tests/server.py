@@ -17,7 +17,7 @@ import tempfile
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -255,14 +255,26 @@ class Session:
         self._keep = keep
         self._page = page
         self._query = query
-        self._socket = connect(
-            f"ws://{LOOPBACK}:{app.port}/_stcore/stream",
-            origin=app.url,
-            max_size=None,
-            ping_interval=None,
-            compression=None,
-        )
-        self.rerun()
+        with ExitStack() as opening:
+            address = f"ws://{LOOPBACK}:{app.port}/_stcore/stream"
+            self._socket = opening.enter_context(
+                connect(
+                    address,
+                    origin=app.url,
+                    max_size=None,
+                    ping_interval=None,
+                    compression=None,
+                    proxy=None,
+                )
+            )
+            self.rerun()
+            self._closing = opening.pop_all()
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *_fault: object) -> None:
+        self.close()
 
     def rerun(self) -> None:
         """Run the whole script."""
@@ -279,13 +291,18 @@ class Session:
         self._send(BackMsg(clear_cache=True))
 
     def close(self) -> None:
-        self._socket.close()
+        """The tab is closed. Once is enough."""
+        self._closing.close()
 
     def vanish(self) -> None:
         """The connection is torn, without a word of farewell."""
         linger = struct.pack("ii", 1, 0)
         self._socket.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         self._socket.close_socket()
+
+    def fall_silent(self) -> None:
+        """The connection stays, but nobody reads from it and nobody answers to a ping."""
+        self._socket.protocol.receive_data = lambda _data: None  # type: ignore[method-assign]
 
     def says(self, text: str) -> bool:
         """Whether the server has ever sent this text."""

@@ -30,12 +30,11 @@ from stocktracker.wants import Wants
 from tests.helpers import AtOnce, FakeClock, utc
 
 FREE = PLANS["free"]
-TICKERS = [
-    Ticker(text)
-    for text in (
-        "AAPL MSFT NVDA AMZN GOOGL META TSLA JPM V JNJ WMT XOM KO PEP DIS NFLX AMD INTC IBM SPY"
-    ).split()
-]
+NAMES = (
+    "AAPL MSFT NVDA AMZN GOOGL META TSLA JPM V JNJ",
+    "WMT XOM KO PEP DIS NFLX AMD INTC IBM SPY",
+)
+TICKERS = [Ticker(text) for line in NAMES for text in line.split()]
 DAY = timedelta(days=1)
 
 
@@ -52,7 +51,7 @@ class Household:
     late: list[str] = field(default_factory=list)
 
     def live_until(self, end: datetime, tickers: list[Ticker]) -> None:
-        """Step whenever there is something to do. At each open, note whose last close is missing."""
+        """Step whenever there is something to do. At each open note whose close is missing."""
         opens = calendar().next_session(self.clock.now()).open
         while self.clock.now() < end:
             self.wants.renew(

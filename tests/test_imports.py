@@ -1,0 +1,105 @@
+"""The house's rule: imports point down the table of ARCHITECTURE.md, never up or sideways.
+
+Each third-party package has its homes too. The table is read from ARCHITECTURE.md itself, so that
+what is written there is what holds.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "stocktracker"
+TEXT = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+
+
+def table_under(heading: str) -> list[list[str]]:
+    """The rows of the first table below a heading, without its head."""
+    section = TEXT.split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    rows = [line for line in section.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows[2:]]
+
+
+def names_in(cell: str) -> list[str]:
+    return re.findall(r"`([a-z_./]+)`", cell)
+
+
+ROWS = [(row[0], names_in(row[1])) for row in table_under("Import rule")]
+LEVEL = {module: level for level, (_, modules) in enumerate(ROWS) for module in modules}
+HOMES = {row[0].strip("`"): names_in(row[1]) for row in table_under("Homes of packages")}
+MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
+PAGES = sorted(path.stem for path in (ROOT / "pages").glob("*.py"))
+
+
+def imports_of(path: Path) -> set[str]:
+    """Full names of everything that a file imports, wherever in it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return found
+
+
+def ours(path: Path) -> set[str]:
+    """The modules of ours that a file imports."""
+    known = {*MODULES, "simulator"}
+    return {
+        name.split(".")[1]
+        for name in imports_of(path)
+        if name.startswith("stocktracker.") and name.split(".")[1] in known
+    }
+
+
+def test_every_module_has_its_place_in_the_table() -> None:
+    assert set(MODULES) | {"simulator", "pages", "app"} == set(LEVEL)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_point_down(module: str) -> None:
+    wrong = {
+        other
+        for other in ours(PACKAGE / f"{module}.py")
+        if LEVEL[other] >= LEVEL[module] and module != other
+    }
+    # Words may import words; a test below keeps them free of cycles.
+    if LEVEL[module] == 0:
+        wrong = {other for other in wrong if LEVEL[other] > 0}
+    assert wrong == set()
+
+
+def test_words_import_each_other_without_cycles() -> None:
+    words = {module for module, level in LEVEL.items() if level == 0}
+    left = {module: ours(PACKAGE / f"{module}.py") & words for module in words}
+    while left:
+        free = [module for module, needs in left.items() if not needs & left.keys()]
+        assert free, f"a cycle among {sorted(left)}"
+        for module in free:
+            del left[module]
+
+
+@pytest.mark.parametrize(
+    "path", [*(ROOT / "pages").glob("*.py"), ROOT / "app.py"], ids=lambda path: path.stem
+)
+def test_pages_and_app_never_reach_behind_the_runtime(path: Path) -> None:
+    behind = {"fetcher", "cache", "budget", "planner", "poller", "knowledge", "roster", "wants"}
+    assert ours(path) & behind == set()
+
+
+@pytest.mark.parametrize("package", sorted(HOMES))
+def test_a_package_is_imported_at_home_only(package: str) -> None:
+    users = set()
+    for path in [*PACKAGE.rglob("*.py"), *(ROOT / "pages").glob("*.py"), ROOT / "app.py"]:
+        if any(name.split(".")[0] == package for name in imports_of(path)):
+            within = path.relative_to(ROOT)
+            users.add("pages" if within.parts[0] == "pages" else _module(within))
+    assert users == set(HOMES[package])
+
+
+def _module(within: Path) -> str:
+    return "simulator" if "simulator" in within.parts else within.stem
