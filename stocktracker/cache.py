@@ -272,15 +272,22 @@ def open_store(folder: Path) -> DiskStore:
     Raises StoreError where the folder cannot be used at all: foreign, too open, full, read-only.
     """
     try:
-        store = DiskStore(folder)
-        store.check()
+        return _open_and_check(folder)
     except StoreError as fault:
         if not _is_corrupt(fault):
             raise
-        aside = _set_aside(folder)
-        log.error("the store was damaged and has been kept as %s; a new one is begun", aside.name)
-        store = DiskStore(folder)
+    aside = _set_aside(folder)
+    log.error("the store was damaged and has been kept as %s; a new one is begun", aside.name)
+    return _open_and_check(folder)
+
+
+def _open_and_check(folder: Path) -> DiskStore:
+    store = DiskStore(folder)
+    try:
         store.check()
+    except StoreError:
+        store.close()
+        raise
     return store
 
 

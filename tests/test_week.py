@@ -1,4 +1,4 @@
-"""A week on the free plan, on a clock that jumps from one thing to do to the next.
+"""Weeks on the free plan, on a clock that jumps from one thing to do to the next.
 
 Everything is real but the time: the simulator answers over HTTP with the free plan's limits and its
 end-of-day data, published at an hour that nobody tells us.
@@ -6,104 +6,22 @@ end-of-day data, published at an hour that nobody tells us.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import Executor
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from stocktracker.board import Board
-from stocktracker.budget import Budget
-from stocktracker.cache import DiskStore
-from stocktracker.fetcher import Fetcher
-from stocktracker.knowledge import Knowledge
 from stocktracker.markets import calendar
-from stocktracker.model import Feed, Outcome, Ticker, Want
-from stocktracker.plans import PLANS
-from stocktracker.poller import Poller
-from stocktracker.roster import Roster
-from stocktracker.simulator import ReceivedCall, Simulator, serve
-from stocktracker.wants import Wants
-from tests.helpers import AtOnce, FakeClock, utc
+from stocktracker.model import Outcome, Ticker
+from tests.helpers import utc
+from tests.household import household
 
-FREE = PLANS["free"]
 NAMES = (
     "AAPL MSFT NVDA AMZN GOOGL META TSLA JPM V JNJ",
     "WMT XOM KO PEP DIS NFLX AMD INTC IBM SPY",
 )
 TICKERS = [Ticker(text) for line in NAMES for text in line.split()]
 DAY = timedelta(days=1)
-
-
-@dataclass
-class Household:
-    """One key, one poller, and viewers who leave the Live page open."""
-
-    clock: FakeClock
-    simulator: Simulator
-    board: Board
-    wants: Wants
-    knowledge: Knowledge
-    poller: Poller
-    late: list[str] = field(default_factory=list)
-
-    def live_until(self, end: datetime, tickers: list[Ticker]) -> None:
-        """Step whenever there is something to do. At each open note whose close is missing."""
-        opens = calendar().next_session(self.clock.now()).open
-        while self.clock.now() < end:
-            self.wants.renew(
-                "viewer", [Want(feed, t) for t in tickers for feed in (Feed.QUOTE, Feed.DAILY)]
-            )
-            again = self.poller.step()
-            # An open page renews its lease every minute; on a jumping clock, whenever we look.
-            self.clock.tick_to(min(again or end, opens, end, self.clock.now() + timedelta(hours=1)))
-            if self.clock.now() >= opens:
-                self.look_at(opens, tickers)
-                opens = calendar().next_session(self.clock.now()).open
-
-    def look_at(self, opens: datetime, tickers: list[Ticker]) -> None:
-        expected = calendar().last_closed(opens).day
-        for ticker in tickers:
-            shown = self.board.read_quote(ticker)
-            if shown is None or shown.trading_day < expected:
-                self.late.append(f"{ticker} at the open of {opens:%a %d %b}")
-
-    @property
-    def asked(self) -> tuple[ReceivedCall, ...]:
-        return tuple(self.simulator.calls)
-
-
-@contextmanager
-def household(folder: Path, start: str, published: timedelta) -> Iterator[Household]:
-    clock = FakeClock(start)
-    simulator = Simulator(FREE, clock=clock, publication=published)
-    executor: Executor = AtOnce()
-    store = DiskStore(folder)
-    board, wants = Board(), Wants(clock)
-    knowledge = Knowledge(FREE, FREE.liveness, refresh=timedelta(seconds=20), always=False)
-    with serve(simulator) as server:
-        fetcher = Fetcher(
-            upstream=server.url, key="KEY", clock=clock, liveness=FREE.liveness, source="test"
-        )
-        poller = Poller(
-            fetcher,
-            Budget(store, FREE.limits, clock),
-            store,
-            board,
-            roster=Roster(wants, store, clock, "house"),
-            knowledge=knowledge,
-            clock=clock,
-            executor=executor,
-            side_by_side=1,
-        )
-        try:
-            yield Household(clock, simulator, board, wants, knowledge, poller)
-        finally:
-            fetcher.close()
-            store.close()
 
 
 def most_within(instants: list[datetime], span: timedelta) -> int:
@@ -128,7 +46,7 @@ def most_within(instants: list[datetime], span: timedelta) -> int:
 )
 def test_a_week_on_the_free_plan(published: timedelta, tmp_path: Path) -> None:
     """Twenty tickers: within the limits, every close in time, hardly a call for nothing."""
-    with household(tmp_path / "store", "2026-11-08T12:00:00", published) as house:
+    with household(tmp_path / "store", "2026-11-08T12:00:00", published=published) as house:
         house.live_until(utc("2026-11-16T14:31:00"), TICKERS)
         asked = house.asked
         assert [call for call in asked if call.refused] == []
@@ -144,7 +62,7 @@ def test_a_week_on_the_free_plan(published: timedelta, tmp_path: Path) -> None:
 def test_the_hour_is_learnt_and_closes_come_sooner(tmp_path: Path) -> None:
     """At the end of the week the close is shown within half an hour of its publication."""
     published = timedelta(hours=2)
-    with household(tmp_path / "store", "2026-11-08T12:00:00", published) as house:
+    with household(tmp_path / "store", "2026-11-08T12:00:00", published=published) as house:
         house.live_until(utc("2026-11-20T14:31:00"), TICKERS)
         first_seen: dict[date, datetime] = {}
         for call in house.asked:
@@ -161,7 +79,9 @@ def test_the_hour_is_learnt_and_closes_come_sooner(tmp_path: Path) -> None:
 
 
 def test_a_week_with_thanksgiving_asks_nothing_for_the_holiday(tmp_path: Path) -> None:
-    with household(tmp_path / "store", "2026-11-22T12:00:00", timedelta(hours=2)) as house:
+    with household(
+        tmp_path / "store", "2026-11-22T12:00:00", published=timedelta(hours=2)
+    ) as house:
         house.live_until(utc("2026-11-30T14:31:00"), TICKERS)
         assert house.late == []
         assert [call for call in house.asked if call.refused] == []
@@ -176,7 +96,9 @@ def test_a_week_with_thanksgiving_asks_nothing_for_the_holiday(tmp_path: Path) -
 
 def test_after_a_start_in_mid_session_the_closes_catch_up_within_the_week(tmp_path: Path) -> None:
     """The first prices take most of the day's calls, so some closes of that day come late."""
-    with household(tmp_path / "store", "2026-11-09T16:00:00", timedelta(hours=2)) as house:
+    with household(
+        tmp_path / "store", "2026-11-09T16:00:00", published=timedelta(hours=2)
+    ) as house:
         house.live_until(utc("2026-11-20T14:31:00"), TICKERS)
         assert [call for call in house.asked if call.refused] == []
         assert most_within([call.at for call in house.asked], DAY) <= 25
@@ -190,6 +112,8 @@ def test_after_a_start_in_mid_session_the_closes_catch_up_within_the_week(tmp_pa
 
 
 def test_nobody_watching_costs_nothing(tmp_path: Path) -> None:
-    with household(tmp_path / "store", "2026-11-08T12:00:00", timedelta(hours=2)) as house:
+    with household(
+        tmp_path / "store", "2026-11-08T12:00:00", published=timedelta(hours=2)
+    ) as house:
         house.live_until(utc("2026-11-13T12:00:00"), [])
         assert house.asked == ()
