@@ -113,7 +113,8 @@ def usage_figure(
     """Calls spent by the hour, stacked by what they brought.
 
     `hours` is indexed by the UTC hour, with whole numbers in the columns new, same and failed; it
-    is shown in the viewer's `zone`. `limit` is the day's calls, a line that no hour passes.
+    is shown in the viewer's `zone`. `limit` is the day's calls, a line that no hour passes; then a
+    column left says how many of them were left at each hour's end.
     """
     figure = go.Figure(layout=_layout(palette, title=None, height=260))
     if hours.empty:
@@ -150,6 +151,18 @@ def usage_figure(
         hoverformat="%a %-d %b %H:%M",
         title=_axis_title(wording.zone_words(zone), palette),
     )
+    if "left" in hours.columns:
+        ends = pd.DatetimeIndex(local + pd.Timedelta(hours=1)).strftime("%Y-%m-%d %H:%M")
+        figure.add_trace(
+            go.Scatter(
+                x=ends.to_numpy(dtype=object),
+                y=hours["left"].to_numpy(),
+                name="Left of the day",
+                mode="lines",
+                line={"color": palette.lines[1], "width": 2, "shape": "hv"},
+                hovertemplate="Left <b>%{y}</b><extra></extra>",
+            )
+        )
     if limit is not None:
         _rule(figure, limit, palette.muted, "dash")
         _note(figure, limit, f"{limit:,} a day", palette)

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from stocktracker.clock import Clock
-from stocktracker.model import LISTING_WANT, Feed, Ticker, Want
+from stocktracker.model import LISTING_WANT, Feed, Want
 from stocktracker.wants import Wanted, Wants
 
 PREFIX = "wants:"
@@ -95,12 +95,15 @@ class Roster:
         for name, content in self._store.load_documents(PREFIX).items():
             if name == self._name:
                 continue
-            age = uptime.elapsed - timedelta(seconds=content["up"])
-            if content["boot"] != uptime.boot or age >= LAPSE:
-                self._store.drop_document(name)
-                continue
-            for feed, ticker, viewers in content["wants"]:
-                want = Want(Feed(feed), Ticker(ticker))
+            try:
+                age = uptime.elapsed - timedelta(seconds=content["up"])
+                if content["boot"] != uptime.boot or age >= LAPSE:
+                    self._store.drop_document(name)
+                    continue
+                said = [(Want(Feed(feed), ticker), int(n)) for feed, ticker, n in content["wants"]]
+            except (KeyError, TypeError, ValueError):
+                continue  # of another version of this program, which may want other feeds
+            for want, viewers in said:
                 before = self._others.get(want)
                 theirs = Wanted(viewers, before.since if before else now)
                 known = heard.get(want)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -50,7 +51,10 @@ def usage(runtime: Runtime) -> None:
         {outcome.value: [counts.get(outcome, 0) for counts in rows] for outcome in Outcome},
         index=hours[::-1],
     )
-    _draw(frame, ui.zone().key, dark=ui.is_dark())
+    day = next((limit.count for limit in runtime.settings.limits if limit.period == DAY), None)
+    if day is not None:
+        frame["left"] = [left_at(poll.usage, hour, day) for hour in frame.index]
+    _draw(frame, ui.zone().key, day, dark=ui.is_dark())
     brought = _last_day(poll.usage, now)
     st.caption(
         f"{brought[Outcome.NEW]} brought something new, {brought[Outcome.SAME]} nothing new, "
@@ -58,9 +62,22 @@ def usage(runtime: Runtime) -> None:
     )
 
 
+def left_at(usage: Usage, hour: pd.Timestamp, limit: int) -> int:
+    """Calls that were left of the day's at the end of that hour: of any 24 hours."""
+    spent = sum(
+        count
+        for other, counts in usage.hours.items()
+        if timedelta(0) <= hour - other < DAY
+        for count in counts.values()
+    )
+    return max(limit - spent, 0)
+
+
 @st.cache_data(show_spinner=False, max_entries=50)
-def _draw(frame: pd.DataFrame, zone: str, *, dark: bool) -> None:
-    figure = usage_figure(frame, zone=ui.zone_named(zone), palette=DARK if dark else LIGHT)
+def _draw(frame: pd.DataFrame, zone: str, limit: int | None, *, dark: bool) -> None:
+    figure = usage_figure(
+        frame, zone=ui.zone_named(zone), palette=DARK if dark else LIGHT, limit=limit
+    )
     st.plotly_chart(figure, key="usage", theme=None, config={**CONFIG, "displayModeBar": False})
 
 
@@ -103,7 +120,7 @@ def due_table(runtime: Runtime) -> None:
     )
 
 
-def _viewers(viewers: Any, want: Want) -> int:
+def _viewers(viewers: Mapping[Want, int], want: Want) -> int:
     """Whoever wants a quote wants the daily bars that it comes from on an end-of-day plan."""
     return max(viewers.get(want, 0), viewers.get(Want(Feed.QUOTE, want.ticker), 0))
 

@@ -19,6 +19,7 @@ import queue
 import socket
 import ssl
 import threading
+import time
 import weakref
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
@@ -36,6 +37,9 @@ from stocktracker.errors import FetchError, RateLimited, Unreachable, Unreadable
 CONNECT = timedelta(seconds=5)
 READ = timedelta(seconds=10)
 DEADLINE = timedelta(seconds=20)
+# Servers close connections that are idle, some after 5 s; a request that crosses such a close is
+# lost, though paid for. So one that was last used longer ago than this is not used again.
+KEPT = timedelta(seconds=3)
 MAX_BYTES = 10_000_000
 CHUNK = 65_536
 
@@ -197,6 +201,14 @@ _current = _Current()
 class _Watched(HTTPConnection):
     """A connection whose every socket the exchange under way can cut."""
 
+    _used_at = 0.0
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether urllib3 may use it for one more request."""
+        idle = time.monotonic() - self._used_at
+        return super().is_connected and idle < KEPT.total_seconds()
+
     def _new_conn(self) -> socket.socket:
         try:
             return self._connected()
@@ -226,6 +238,7 @@ class _Watched(HTTPConnection):
         raise failure
 
     def putrequest(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:
+        self._used_at = time.monotonic()
         if self.sock is not None:
             _follow(self.sock)
         if _current.exchange is not None and _current.exchange.secret:

@@ -97,8 +97,9 @@ def choose_tickers(runtime: Runtime) -> list[Ticker]:
     if rejected:
         st.warning(BadTicker(rejected).words, icon=":material/error:")
     st.session_state["chosen"] = tickers
-    if st.query_params.get_all(PARAMETER) != (tickers or [""]):
-        st.query_params[PARAMETER] = tickers or ""
+    in_link = [str(ticker) for ticker in tickers] or [""]
+    if st.query_params.get_all(PARAMETER) != in_link:
+        st.query_params[PARAMETER] = in_link
     return tickers
 
 

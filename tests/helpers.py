@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -131,3 +131,17 @@ def daily(ticker: str, closes: dict[str, float], *, fetched_at: datetime) -> Bar
         index=index,
     )
     return Bars(Ticker(ticker), Interval.DAILY, frame, fetched_at, "test", "USD")
+
+
+def weekly(ticker: str, closes: dict[str, float], *, fetched_at: datetime) -> Bars:
+    """Weekly bars, dated by each week's last trading day; adjusted ones are half of the others."""
+    bars = daily(ticker, closes, fetched_at=fetched_at)
+    frame = bars.frame.assign(adjusted_close=bars.frame["close"] / 2, dividend=0.0)
+    return replace(bars, interval=Interval.WEEKLY, frame=frame)
+
+
+def intraday(ticker: str, closes: dict[str, float], *, fetched_at: datetime) -> Bars:
+    """Bars of five minutes from `{"2026-11-20T14:30": 101.5}`, in UTC."""
+    bars = daily(ticker, closes, fetched_at=fetched_at)
+    frame = bars.frame.tz_localize("UTC")
+    return replace(bars, interval=Interval.FIVE_MINUTES, frame=frame)
