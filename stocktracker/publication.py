@@ -78,7 +78,7 @@ class Publication:
                 by=None if too_late else self.by,
             )
         by, not_by = self.by, self.not_by
-        if looked_before or delay <= TELLING:
+        if looked_before or delay <= TELLING or (by is not None and delay < by):
             by = delay if by is None else min(by, delay)
             # Earlier than it was refused another day: that refusal no longer bounds it.
             not_by = not_by if not_by < by else by / 2

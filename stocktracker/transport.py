@@ -149,6 +149,7 @@ class _Exchange:
     def __init__(self, deadline: timedelta, secret: str) -> None:
         self.secret = secret
         self.why: str | None = None
+        self.sent = False
         self._lock = threading.Lock()
         self._handles: list[socket.socket] = []
         self._timer = threading.Timer(deadline.total_seconds(), self.cut, ("timed out",))
@@ -236,6 +237,14 @@ class _Watched(HTTPConnection):
             else:
                 return sock
         raise failure
+
+    def send(self, data: Any) -> None:
+        if self.sock is None and self.auto_open:
+            self.connect()
+        # From here on upstream may have seen the request, and counted it.
+        if _current.exchange is not None:
+            _current.exchange.sent = True
+        super().send(data)
 
     def putrequest(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:
         self._used_at = time.monotonic()
@@ -325,16 +334,16 @@ def _raise_for_status(status: int, ticker: str | None) -> None:
 
 def _translated(error: BaseException, exchange: _Exchange, ticker: str | None) -> FetchError:
     if exchange.why is not None:
-        return Unreachable(ticker, why=exchange.why)
+        return Unreachable(ticker, why=exchange.why, sent=exchange.sent)
     causes = list(_causes(error))
     if any(isinstance(cause, urllib3.exceptions.DecodeError) for cause in causes):
         return UnreadableReply(ticker, why="badly compressed")
     for kinds, word in WORDS:
         if any(isinstance(cause, kinds) for cause in causes):
-            return Unreachable(ticker, why=word)
+            return Unreachable(ticker, why=word, sent=exchange.sent)
     if any(isinstance(cause, OSError) and cause.errno in NO_ROUTE for cause in causes):
-        return Unreachable(ticker, why="no route")
-    return Unreachable(ticker)
+        return Unreachable(ticker, why="no route", sent=exchange.sent)
+    return Unreachable(ticker, sent=exchange.sent)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

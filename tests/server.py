@@ -13,11 +13,11 @@ import socket
 import struct
 import subprocess
 import sys
-import tempfile
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -36,6 +36,7 @@ ROOT = Path(__file__).parent.parent
 KEY = "SENTINELKEY123"
 LOOPBACK = "127.0.0.1"
 START_WITHIN = 60.0
+AT_ONCE = timedelta(0)  # how long after the close an upstream publishes it
 T = TypeVar("T")
 
 
@@ -66,16 +67,17 @@ class App:
         self.store = store
         self.port = free_port()
         self.url = f"http://{LOOPBACK}:{self.port}"
-        self._output = tempfile.TemporaryFile()
+        self._terminal = store.parent / f"terminal-{self.port}.log"
         command = [sys.executable, "-m", "streamlit", "run", "app.py"]
-        self._process = subprocess.Popen(
-            [*command, f"--server.port={self.port}", *flags],
-            cwd=ROOT,
-            env=_environment(store, settings),
-            stdin=subprocess.DEVNULL,
-            stdout=self._output,
-            stderr=subprocess.STDOUT,
-        )
+        with self._terminal.open("wb") as terminal:
+            self._process = subprocess.Popen(
+                [*command, f"--server.port={self.port}", *flags],
+                cwd=ROOT,
+                env=_environment(store, settings),
+                stdin=subprocess.DEVNULL,
+                stdout=terminal,
+                stderr=subprocess.STDOUT,
+            )
 
     @property
     def pid(self) -> int:
@@ -83,8 +85,7 @@ class App:
 
     @property
     def log(self) -> str:
-        size = os.fstat(self._output.fileno()).st_size
-        return os.pread(self._output.fileno(), size, 0).decode()
+        return self._terminal.read_text(encoding="utf-8")
 
     def wait_until_up(self) -> App:
         until(self._is_up, within=START_WITHIN, what=f"up at {self.url}")
@@ -130,13 +131,11 @@ class App:
         return self._process.wait(within)
 
     def close(self) -> None:
-        """End it by whatever means, and drop what it wrote."""
+        """End it by whatever means."""
         try:
             self.stop()
         except subprocess.TimeoutExpired:
             self.kill()
-        finally:
-            self._output.close()
 
     def _end(self, number: signal.Signals, within: float) -> int:
         if self._process.poll() is None:

@@ -443,6 +443,7 @@ def test_a_fault_is_an_error_in_time_and_does_not_tell_the_key(fault, serve, fet
     assert words in str(caught.value)
     assert caught.value.ticker == IBM
     assert caught.value.__context__ is None
+    assert getattr(caught.value, "sent", True)
     assert len(server.requests) == 1
     assert f"apikey={KEY}" in server.requests[0]
     assert "Starting new HTTP connection" in caplog.text
@@ -469,6 +470,7 @@ def test_an_upstream_that_is_not_there_is_unreachable(host, why, fetch_from, cap
     with pytest.raises(Unreachable) as caught:
         fetch_from(url).fetch_quote(IBM)
     assert caught.value.why == why
+    assert not caught.value.sent  # so that the budget has the call back
     assert_no_key_in(caught.value, caplog.text)
 
 

@@ -23,15 +23,27 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from stocktracker.plans import parse_limits
-from tests.server import KEY, LOOPBACK, App, Session, Upstream, simulating, starting_apps, until
+from tests.server import (
+    AT_ONCE,
+    KEY,
+    LOOPBACK,
+    App,
+    Session,
+    Upstream,
+    simulating,
+    starting_apps,
+    until,
+)
 
 Start = Callable[..., App]
-AT_ONCE = timedelta(0)
 EVIL = "evil.example"
 FOLLOWED = ("AAPL", "MSFT")
+# fmt: off
 TWENTY = (
-    "AAPL MSFT NVDA AMZN GOOGL META TSLA AVGO LLY JPM V XOM UNH MA COST HD PG JNJ ORCL KO"
-).split()
+    "AAPL", "MSFT", "NVDA", "AMZN", "GOOGL", "META", "TSLA", "AVGO", "LLY", "JPM",
+    "V", "XOM", "UNH", "MA", "COST", "HD", "PG", "JNJ", "ORCL", "KO",
+)
+# fmt: on
 TYPES = {
     "ticker": str,
     "price": float,
