@@ -14,15 +14,14 @@ if not tickers:
     st.info("Choose a ticker in the sidebar to see its history.", icon=":material/add:")
     st.stop()
 
-with st.container(horizontal=True, vertical_alignment="bottom"):
+with st.container(horizontal=True, vertical_alignment="center"):
     ticker = view.choose_ticker(tickers)
     kind = st.segmented_control(
         "Chart",
-        ["candles", "line"],
+        ["Candles", "Line"],
         key="kind",
-        default="candles",
+        default="Candles",
         required=True,
-        format_func=str.capitalize,
         label_visibility="collapsed",
         bind="query-params",
     )

@@ -162,7 +162,7 @@ def _draw(version: str, look: Look, _bars: Bars) -> None:
     zone = ZoneInfo(look.zone)
     figure = price_figure(
         cut(_bars.frame, Range(look.range), _bars.last, zone=zone),
-        kind="candles" if look.kind == "candles" else "line",
+        kind="candles" if look.kind == "Candles" else "line",
         intraday=_bars.interval is Interval.FIVE_MINUTES,
         zone=zone,
         previous_close=look.previous_close,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -148,7 +148,7 @@ class Days:
     """What an exchange that publishes after `delay` teaches, session after session."""
 
     delay: timedelta
-    known: Publication = Publication()
+    known: Publication = field(default_factory=Publication)
     session: Session = MONDAY
     wasted: int = 0
     late: timedelta = timedelta(0)
@@ -194,8 +194,9 @@ def test_without_calls_to_waste_the_first_days_hour_serves(delay: float) -> None
 
 
 @settings(deadline=None, max_examples=100)
-@given(st.floats(0.1, 17.0), st.floats(0.1, 17.0))
-def test_a_changed_hour_is_found_again(before: float, now: float) -> None:
+@given(st.tuples(st.floats(0.1, 17.0), st.floats(0.1, 17.0)).map(sorted))
+def test_when_it_comes_out_later_than_before_the_hour_is_found_again(both: list[float]) -> None:
+    before, now = both
     days = Days(hours(before))
     for _ in range(12):
         days.pass_one(explore=True)
@@ -203,7 +204,7 @@ def test_a_changed_hour_is_found_again(before: float, now: float) -> None:
     for _ in range(12):
         days.pass_one(explore=True)
     assert days.late <= CLOSE_ENOUGH
-    assert days.wasted <= 12
+    assert days.wasted <= 15
 
 
 @settings(deadline=None, max_examples=200)
@@ -292,9 +293,11 @@ def test_a_week_counts_and_what_is_older_is_dropped_after_eight_days() -> None:
 
 @pytest.mark.parametrize(
     ("new", "same", "may"),
-    [(0, 0, False), (33, 0, False), (34, 0, True), (66, 1, False), (67, 1, True), (67, 2, False)],
+    [(0, 0, True), (30, 0, True), (0, 1, False), (65, 1, False), (66, 1, True), (66, 2, False)],
 )
-def test_three_calls_in_a_hundred_may_be_wasted_on_looking(new: int, same: int, may: bool) -> None:
+def test_one_call_or_three_in_a_hundred_may_be_wasted_on_looking(
+    new: int, same: int, may: bool
+) -> None:
     counted = used(*[(NOON, Outcome.NEW)] * new, *[(NOON, Outcome.SAME)] * same)
     assert counted.may_explore(NOON) is may
 
