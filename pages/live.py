@@ -7,6 +7,7 @@ from stocktracker.export import file_name, quotes_csv
 from stocktracker.header import quote_wants
 from stocktracker.tables import cards, export_rows, quote_columns, quote_table, tile
 from stocktracker.ui import live_fragment
+from stocktracker.wording import NOTHING
 
 TILES = 5
 
@@ -33,6 +34,7 @@ def draw() -> None:
             hide_index=True,
             row_height=44,
             height="content",
+            placeholder=NOTHING,
             column_config=quote_columns(),
         )
     with st.container(key="narrow"):

@@ -108,9 +108,10 @@ def _quote(
     exchange = calendar_of(want.ticker)
     delay = known.liveness.delay
     session = exchange.last_opened(known.now - delay)
-    if known.now - delay < session.close:
-        return Turn(max(asked + cycle, session.open + delay), f"{every} while it trades", since)
     settled = session.close + delay + SETTLE
+    if known.now - delay < session.close:
+        at = min(max(asked + cycle, session.open + delay), settled)
+        return Turn(at, f"{every} while it trades", since)
     if asked < settled:
         return Turn(settled, "the closing price", since)
     opens = exchange.next_session(known.now - delay).open + delay
@@ -178,10 +179,10 @@ def _intraday(
     exchange = calendar_of(want.ticker)
     delay = known.liveness.delay
     session = exchange.last_opened(known.now - delay)
-    if known.now - delay < session.close:
-        at = max(asked, session.open + delay) + INTRADAY_BAR
-        return Turn(at, "every 5 min while it trades", since, full=full)
     settled = session.close + delay + SETTLE
+    if known.now - delay < session.close:
+        at = min(max(asked, session.open + delay) + INTRADAY_BAR, settled)
+        return Turn(at, "every 5 min while it trades", since, full=full)
     if asked < settled:
         return Turn(settled, "the last bars of the day", since, full=full)
     opens = exchange.next_session(known.now - delay).open + delay + INTRADAY_BAR

@@ -65,7 +65,7 @@ def make_plan(
         looks = allowed.outage_until <= known.now and not in_flight
         possible = min(possible, 1 if looks else 0)
 
-    calls = _as_calls(ready, turns, known)
+    calls = _as_calls(ready, turns, known, in_flight)
     chosen = tuple(calls[:possible])
     if len(calls) > len(chosen):
         # A reply on its way wakes the poller; otherwise look again at once, the budget having
@@ -122,7 +122,9 @@ def _in_order(turns: Mapping[Want, Turn], now: datetime, in_flight: frozenset[Wa
     return chosen
 
 
-def _as_calls(ready: list[Want], turns: Mapping[Want, Turn], known: Known) -> list[Call]:
+def _as_calls(
+    ready: list[Want], turns: Mapping[Want, Turn], known: Known, in_flight: frozenset[Want]
+) -> list[Call]:
     """One call each, except that quotes go together where the plan has bulk quotes."""
     calls: list[Call] = []
     bulk = [want for want in ready if _goes_in_bulk(want, known)]
@@ -132,6 +134,7 @@ def _as_calls(ready: list[Want], turns: Mapping[Want, Turn], known: Known) -> li
             for want, turn in turns.items()
             if turn.at is not None
             and known.now < turn.at <= known.now + TOGETHER
+            and want not in in_flight
             and _goes_in_bulk(want, known)
         ]
         bulk += soon

@@ -238,7 +238,6 @@ def _simulated(settings: Settings, clock: Clock, opening: ExitStack) -> str:
     limits = None if settings.limits == settings.plan.limits else settings.limits
     server = serve(Simulator(settings.plan, limits, clock, hours=settings.hours))
     opening.callback(server.close)
-    log.info("no ALPHAVANTAGE_API_KEY: prices are simulated")
     return server.url
 
 
