@@ -36,12 +36,12 @@ def tile(row: Row) -> dict[str, Any]:
     """The arguments of `st.metric` for one ticker."""
     quote = row.quote
     change = quote.change if quote else None
+    name = f" :gray[{wording.escape_markdown(row.name)}]" if row.name else ""
     arguments: dict[str, Any] = {
-        "label": f"**{wording.escape_markdown(row.ticker)}**",
+        "label": f"**{wording.escape_markdown(row.ticker)}**{name}",
         "value": wording.price(quote.price if quote else None, quote.currency if quote else "USD"),
         "border": True,
         "height": "stretch",
-        "help": wording.escape_markdown(row.name) or None,
     }
     if len(row.closes) > 1:
         arguments |= {"chart_data": list(row.closes), "chart_type": "line"}
