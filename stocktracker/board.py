@@ -8,7 +8,7 @@ wants it. Frames are handed out as shallow copies, which pandas copies on write.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
@@ -120,13 +120,17 @@ class Board:
         bars = {record.want: record.data for record in records if _holds(record, Bars)}
         listings = [record.data for record in records if isinstance(record.data, Listing)]
         attempts = {record.want: record.attempt for record in records if record.attempt}
+        known = _with(now.bars, bars)
+        kept = _bounded(known, wanted)
         self._current = replace(
             now,
             version=now.version + 1,
             quotes=_with(now.quotes, quotes),
-            bars=_bounded(_with(now.bars, bars), wanted),
+            bars=kept,
             listing=listings[-1] if listings else now.listing,
-            attempts=_with(now.attempts, attempts),
+            # Without its attempt what is let go is unknown, so that it is adopted again when
+            # somebody wants it, and not asked for and stored anew.
+            attempts=_without(_with(now.attempts, attempts), known.keys() - kept.keys()),
         )
 
 
@@ -136,6 +140,12 @@ def _holds(record: Record, kind: type) -> bool:
 
 def _with(known: Mapping[K, V], more: Mapping[K, Any]) -> Mapping[K, V]:
     return MappingProxyType({**known, **more}) if more else known
+
+
+def _without(known: Mapping[K, V], let_go: Set[K]) -> Mapping[K, V]:
+    if not let_go:
+        return known
+    return MappingProxyType({key: value for key, value in known.items() if key not in let_go})
 
 
 def _bounded(bars: Mapping[Want, Bars], wanted: frozenset[Want]) -> Mapping[Want, Bars]:

@@ -97,11 +97,13 @@ class Budget:
         with self._store.transaction():
             self._save(replace(self.load_ledger(), closure=None))
 
-    def give_back(self) -> None:
-        """The call taken last never left this machine, so nobody has counted it."""
+    def give_back(self, sent_at: timedelta) -> None:
+        """The call that was sent at this uptime never left the machine, so nobody has counted it.
+
+        Others that were taken after it may have left, and stay counted.
+        """
         with self._store.transaction():
-            ledger = self.load_ledger()
-            self._save(replace(ledger, taken=ledger.taken[:-1]))
+            self._save(self.load_ledger().give_back(sent_at))
 
     def _save(self, ledger: Ledger) -> None:
         uptime = self._clock.uptime()

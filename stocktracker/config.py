@@ -177,7 +177,13 @@ def _upstream(text: str | None, key: str | None) -> str:
     if text is None:
         return ALPHA_VANTAGE
     allowed = "an https address; an http one only on this machine (127.0.0.1, localhost)"
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        raise SettingsError(
+            "STOCKTRACKER_UPSTREAM", "is not a plain web address", allowed
+        ) from None
     if key is None:
         raise SettingsError(
             "STOCKTRACKER_UPSTREAM", "is set but there is no ALPHAVANTAGE_API_KEY", "both or none"

@@ -16,8 +16,8 @@ LIVE_GRACE = timedelta(seconds=60)
 def freshness(quote: Quote | None, now: datetime, turn: timedelta, *, always: bool) -> Freshness:
     """How `quote` stands at `now`, where one round over all watched tickers takes `turn`.
 
-    In session a live quote is stale once two rounds and a minute have passed without it; after the
-    close it is the closing price if it was got after the close. A weekend makes nothing stale.
+    A live quote is stale once two rounds and a minute have passed without it; the closing price,
+    got after the close, is of the end of the day. A weekend makes nothing stale.
     """
     if quote is None:
         return Freshness.MISSING
@@ -28,8 +28,8 @@ def freshness(quote: Quote | None, now: datetime, turn: timedelta, *, always: bo
         return Freshness.END_OF_DAY if quote.trading_day >= expected.day else Freshness.STALE
     session = exchange.last_opened(now - quote.liveness.delay)
     in_session = now - quote.liveness.delay < session.close
-    if in_session or always:
-        overdue = now - quote.fetched_at > 2 * turn + LIVE_GRACE
-        return Freshness.STALE if overdue else live
     closing = quote.fetched_at >= session.close + quote.liveness.delay
-    return Freshness.END_OF_DAY if closing else Freshness.STALE
+    if closing and not in_session and not always:
+        return Freshness.END_OF_DAY
+    overdue = now - quote.fetched_at > 2 * turn + LIVE_GRACE
+    return Freshness.STALE if overdue else live

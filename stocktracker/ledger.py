@@ -5,6 +5,7 @@ Exact sliding windows over all limits together, in uptime: a clock that nobody c
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -72,6 +73,13 @@ class Ledger:
             # The one call that looks whether the refusal still holds: none beside it.
             closure = replace(closure, until=up + PAUSE[closure.window])
         return Ledger((*stamps, *[up.total_seconds()] * count), closure)
+
+    def give_back(self, up: timedelta) -> Ledger:
+        """Without the newest call that was taken by `up`; a later one may well have been made."""
+        place = bisect_right(self.taken, up.total_seconds())
+        if place == 0:
+            return self
+        return replace(self, taken=self.taken[: place - 1] + self.taken[place:])
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,8 @@ PLAIN_NAMES = {
     "President's Day": "Presidents' Day",
     "Dr. Martin Luther King Jr. Day": "Martin Luther King Jr. Day",
     "Juneteenth National Independence Day": "Juneteenth",
+    "Weekend Christmas": "Christmas",
+    "Weekend Boxing Day": "Boxing Day",
 }
 
 
@@ -151,29 +153,64 @@ class _Year:
 @lru_cache(maxsize=64)
 def _year(code: str, year: int) -> _Year:
     first, last = date(year - 1, 12, 1), date(year + 1, 1, 31)
-    calendar = exchange_calendars.get_calendar(code, start=str(first), end=str(last))
-    sessions = [
-        Session(day.date(), opened.to_pydatetime(), closed.to_pydatetime())
-        for day, opened, closed in zip(
-            calendar.sessions, calendar.opens, calendar.closes, strict=True
-        )
-    ]
-    named = calendar.regular_holidays.holidays(str(first), str(last), return_name=True)
+    zone = ZoneInfo(str(exchange_calendars.get_calendar(code).tz))
+    sessions, holidays = _recorded(code, first, last)
+    presumed_from = max(_recorded_until(code) + timedelta(days=1), first)
+    sessions += _presumed(code, zone, presumed_from, last)
     return _Year(
-        zone=ZoneInfo(str(calendar.tz)),
+        zone=zone,
         sessions=sessions,
         opens=[session.open for session in sessions],
         by_day={session.day: session for session in sessions},
-        holidays={day.date(): PLAIN_NAMES.get(name, name) for day, name in named.items()},
+        holidays=holidays,
     )
+
+
+def _recorded(code: str, first: date, last: date) -> tuple[list[Session], dict[date, str]]:
+    """Sessions and named holidays, as far as exchange_calendars knows."""
+    last = min(last, _recorded_until(code))
+    if last < first:
+        return [], {}
+    known = exchange_calendars.get_calendar(code, start=str(first), end=str(last))
+    sessions = [
+        Session(day.date(), opened.to_pydatetime(), closed.to_pydatetime())
+        for day, opened, closed in zip(known.sessions, known.opens, known.closes, strict=True)
+    ]
+    if known.regular_holidays is None:  # an exchange whose holidays follow no rule
+        return sessions, {}
+    named = known.regular_holidays.holidays(str(first), str(last), return_name=True)
+    return sessions, {day.date(): PLAIN_NAMES.get(name, name) for day, name in named.items()}
+
+
+def _recorded_until(code: str) -> date:
+    """Where an exchange announces its holidays year by year, the last day that is known."""
+    until = exchange_calendars.get_calendar(code).bound_max()
+    return date.max - timedelta(days=1) if until is None else until.date()
+
+
+def _presumed(code: str, zone: ZoneInfo, first: date, last: date) -> list[Session]:
+    """Beyond what is recorded every weekday counts as a session of the usual hours."""
+    usual = exchange_calendars.get_calendar(code)
+    opens, closes = usual.open_times[-1][1], usual.close_times[-1][1]
+    days = (first + timedelta(days=number) for number in range((last - first).days + 1))
+    return [
+        Session(
+            day,
+            datetime.combine(day, opens, zone).astimezone(UTC),
+            datetime.combine(day, closes, zone).astimezone(UTC),
+        )
+        for day in days
+        if day.weekday() < 5
+    ]
 
 
 @lru_cache(maxsize=16)
 def _days(code: str, first_year: int, last_year: int) -> tuple[date, ...]:
-    calendar = exchange_calendars.get_calendar(
-        code, start=f"{first_year}-01-01", end=f"{last_year}-12-31"
-    )
-    return tuple(day.date() for day in calendar.sessions)
+    first, last = date(first_year, 1, 1), date(last_year, 12, 31)
+    recorded, _ = _recorded(code, first, last)
+    presumed_from = max(_recorded_until(code) + timedelta(days=1), first)
+    zone = _year(code, last_year).zone
+    return tuple(session.day for session in recorded + _presumed(code, zone, presumed_from, last))
 
 
 @lru_cache(maxsize=16)

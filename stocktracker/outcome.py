@@ -52,9 +52,13 @@ SHORT_LISTING = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came of a call, and when. `probe`: it looked whether a refusal still holds."""
+    """What came of a call, and when. `probe`: it looked whether a refusal still holds.
+
+    `sent_at` is the uptime at which the call was sent, `at` when the reply came in.
+    """
 
     call: Call
+    sent_at: timedelta
     at: datetime
     result: list[Quote] | Bars | Listing | FetchError
     probe: bool = False
@@ -230,12 +234,15 @@ def _after_unreachable(
     reply: Reply, fault: Unreachable, board: Snapshot, knowledge: Knowledge, budget: Budget
 ) -> list[Record]:
     if not fault.sent:
-        budget.give_back()
+        budget.give_back(reply.sent_at)
     before = knowledge.outage
     knowledge.outage = before.after_failure(reply.at)
     if before.until is None and knowledge.outage.until is not None:
         log.warning("%s One call at a time tries again.", fault.words)
-    return [_failed(want, reply.at, fault, board) for want in reply.call.wants]
+    # In an outage it is the outage that says when to look again, lest its end go unnoticed for as
+    # long as one ticker's own failures have put it off.
+    wait = None if knowledge.outage.until is None else timedelta(0)
+    return [_failed(want, reply.at, fault, board, wait=wait) for want in reply.call.wants]
 
 
 def _after_outage(at: datetime, board: Snapshot, knowledge: Knowledge) -> list[Record]:

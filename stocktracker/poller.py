@@ -53,6 +53,7 @@ class Sent:
 
     call: Call
     probe: bool
+    sent_at: timedelta
     future: Future[list[Quote] | Bars | Listing]
 
 
@@ -167,9 +168,10 @@ class Poller:
             probe = self._budget.spend()
         except BudgetSpent:
             return False
+        sent_at = self._clock.uptime().elapsed
         log.debug("asking for %s of %s: %s", call.feed, ", ".join(call.tickers), call.reason)
         future = self._executor.submit(self._fetcher.fetch, call)
-        self._sent.append(Sent(call, probe, future))
+        self._sent.append(Sent(call, probe, sent_at, future))
         future.add_done_callback(lambda _done: self._wake.set())
         return True
 
@@ -182,7 +184,7 @@ class Poller:
         records: dict[Want, Record] = {}
         for sent in done:
             result = _result_of(sent.future)
-            reply = Reply(sent.call, self._clock.now(), result, sent.probe)
+            reply = Reply(sent.call, sent.sent_at, self._clock.now(), result, sent.probe)
             for record in digest(reply, self._board.read(), self._knowledge, self._budget):
                 records[record.want] = record
             self._board.publish(records.values(), wanted=self._roster.known())
@@ -210,7 +212,9 @@ class Poller:
         """Show what the store has of what is newly wanted, before asking anybody for it."""
         board = self._board.read()
         unknown = [want for want in (*wants, LISTING_WANT) if not board.knows(want)]
-        found = [self._store.load(want.feed, want.ticker) for want in self._roster.unseen(unknown)]
+        unseen = self._roster.unseen(unknown)
+        found = [self._store.load(want.feed, want.ticker) for want in unseen]
+        self._roster.saw(unseen)
         self._board.adopt(record for record in found if record is not None)
 
     def _lead_or_follow(self, now: datetime) -> bool:

@@ -99,10 +99,13 @@ class Publication:
 def from_document(content: dict[str, Any]) -> Publication:
     """What `to_document` wrote. Raises KeyError, ValueError or TypeError for anything else."""
     denied = content["denied"]
+    if denied is not None:
+        day, delay = denied
+        denied = date.fromisoformat(day), timedelta(seconds=delay)
     return Publication(
         published=content["published"] and date.fromisoformat(content["published"]),
         published_at=content["published_at"] and datetime.fromisoformat(content["published_at"]),
         not_by=timedelta(seconds=content["not_by"]),
         by=None if content["by"] is None else timedelta(seconds=content["by"]),
-        denied=denied and (date.fromisoformat(denied[0]), timedelta(seconds=denied[1])),
+        denied=denied,
     )

@@ -57,10 +57,12 @@ class Roster:
         return self._union
 
     def unseen(self, wants: Iterable[Want]) -> list[Want]:
-        """Those not returned before while they were wanted: each is looked up in the store once."""
-        new = [want for want in wants if want not in self._seen]
-        self._seen.update(new)
-        return new
+        """Those not seen while they were wanted: each is looked up in the store once."""
+        return [want for want in wants if want not in self._seen]
+
+    def saw(self, wants: Iterable[Want]) -> None:
+        """These have been looked up, with success; one that could not be read is not seen yet."""
+        self._seen.update(wants)
 
     def share(self, now: datetime) -> None:
         """Tell the others what is wanted here, and hear what they want. Raises StoreError."""

@@ -118,7 +118,7 @@ def quote(ticker: str, price: float, *, fetched_at: datetime, **more: Any) -> Qu
 def daily(ticker: str, closes: dict[str, float], *, fetched_at: datetime) -> Bars:
     """Daily bars from `{"2026-11-20": 101.5}`; open, high and low follow the close."""
     index = pd.DatetimeIndex(list(closes), name="date")
-    values = list(closes.values())
+    values = [float(close) for close in closes.values()]
     frame = pd.DataFrame(
         {
             "open": values,

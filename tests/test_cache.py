@@ -308,6 +308,7 @@ def compressed(content: bytes) -> bytes:
 def rows_that_are_not_ours(folder: Path) -> dict[str, dict[str, Any]]:
     bomb = pickle.dumps(Bomb(folder / "exploded"))
     secret = str(Path("..") / "secret")
+    ours = compressed(encoding.encode_data(quote("IBM", 1.0, fetched_at=NOW)))
     return {
         "a serialised object": {"mode": 4, "value": bomb},
         "a serialised object, compressed": {"mode": 1, "value": compressed(bomb)},
@@ -315,6 +316,8 @@ def rows_that_are_not_ours(folder: Path) -> dict[str, dict[str, Any]]:
         "a file elsewhere": {"mode": 2, "filename": secret, "value": None},
         "a text file elsewhere": {"mode": 3, "filename": secret, "value": None},
         "our mode with a file": {"mode": 1, "filename": secret, "value": None},
+        "our content in another mode": {"mode": 4, "value": ours},
+        "our content with a file": {"mode": 1, "filename": secret, "value": ours},
         "text": {"mode": 1, "value": "text"},
         "a number": {"mode": 1, "value": 17},
         "nothing": {"mode": 1, "value": None},
@@ -686,14 +689,14 @@ sys.stdin.read()
 
 SAVER = """
 import sys
-from itertools import count
 from pathlib import Path
 from stocktracker.cache import DiskStore
 from stocktracker.model import Attempt, Feed, Outcome, Record, Ticker
 from tests.helpers import daily, quote, utc
 store = DiskStore(Path(sys.argv[1]))
 now = utc("2026-11-23T15:00")
-for number in count(int(sys.argv[2])):
+first = int(sys.argv[2])
+for number in range(first, first + 1000):
     days = {f"2026-11-{day:02}": float(number) for day in range(1, 31)}
     records = [
         Record(feed, Ticker(name), data, Attempt(now, Outcome.NEW, number))
@@ -721,9 +724,11 @@ def run(script: str, *arguments: object) -> subprocess.Popen[str]:
 def kill(process: subprocess.Popen[str]) -> str:
     """kill -9; what it had still said."""
     process.send_signal(signal.SIGKILL)
-    said, _ = process.communicate(timeout=20)
-    assert process.returncode == -signal.SIGKILL
-    return said
+    assert process.wait(20) == -signal.SIGKILL
+    # Not communicate(), which passes over what readline() has read ahead.
+    with process:
+        assert process.stdout is not None
+        return process.stdout.read()
 
 
 def test_a_killed_leader_leads_no_longer(store: DiskStore) -> None:

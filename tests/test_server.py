@@ -410,11 +410,11 @@ def test_who_leaves_is_gone_and_the_others_stay(leave: Callable[[Session], None]
 def test_a_silent_connection_loses_its_lease(start: Start) -> None:
     """No farewell and no answer to a ping, as when a laptop lid closes; found out by the pings."""
     with simulating("premium-75") as upstream:
-        app = start(**upstream.settings, flags=("--server.websocketPingInterval=1",))
+        app = start(**upstream.settings, flags=("--server.websocketPingInterval=2",))
         session = Session(app, link("AAPL"))
         until(lambda: app.metric("watched_tickers") == 1, within=5)
         session.fall_silent()
-        until(lambda: app.metric("watched_tickers") == 0, within=10)
+        until(lambda: app.metric("watched_tickers") == 0, within=20)
         session.close()
 
 
