@@ -8,6 +8,7 @@ itself is the wall clock asked how long that took.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -18,6 +19,8 @@ from stocktracker.clock import Clock
 from stocktracker.errors import BudgetSpent, Window
 from stocktracker.ledger import PAUSE, Allowance, Closure, Ledger
 from stocktracker.plans import Limit
+
+log = logging.getLogger(__name__)
 
 DOCUMENT = "budget"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -56,10 +59,21 @@ class Budget:
         )
 
     def load_ledger(self) -> Ledger:
-        uptime = self._clock.uptime()
+        """The calls taken. A ledger that cannot be read counts as one that is spent."""
         content = self._store.load_document(DOCUMENT)
         if content is None:
             return Ledger()
+        try:
+            return self._decode(content)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            log.error("the budget's ledger cannot be read: every call counts as taken just now")
+            up = self._clock.uptime().elapsed.total_seconds()
+            spent = Ledger((up,) * max(limit.count for limit in self.limits))
+            self._save(spent)
+            return spent
+
+    def _decode(self, content: dict[str, Any]) -> Ledger:
+        uptime = self._clock.uptime()
         shift = self._shift(content, uptime.boot, uptime.elapsed)
         up = uptime.elapsed.total_seconds()
         closure = content.get("closure")

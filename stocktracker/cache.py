@@ -208,7 +208,11 @@ class DiskStore:
             if self._lock_file is not None:
                 return True
             path = self.folder / LOCK
-            file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "w")
+            try:
+                handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            except OSError as fault:
+                raise StoreError(f"The store cannot be locked: {fault.strerror}.") from fault
+            file = os.fdopen(handle, "w")
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

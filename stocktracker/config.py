@@ -7,6 +7,7 @@ a SettingsError that names the setting and what is allowed; the key itself is ne
 from __future__ import annotations
 
 import ipaddress
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -117,7 +118,7 @@ def _key(text: str | None) -> str | None:
 def _plan(text: str | None, *, demo: bool) -> Plan:
     name = text or (DEMO_PLAN if demo else "free")
     if name not in PLANS:
-        raise SettingsError("STOCKTRACKER_PLAN", f"{name!r} is not a plan", ", ".join(PLANS))
+        raise SettingsError("STOCKTRACKER_PLAN", f"{_shown(name)} is not a plan", ", ".join(PLANS))
     return PLANS[name]
 
 
@@ -129,7 +130,7 @@ def _limits(text: str | None, plan: Plan) -> tuple[Limit, ...]:
     except ValueError:
         raise SettingsError(
             "STOCKTRACKER_LIMITS",
-            f"{text!r} cannot be read",
+            f"{_shown(text)} cannot be read",
             "a count for second, minute or day, each once, as in 1/second,5/minute,25/day",
         ) from None
 
@@ -146,7 +147,7 @@ def _liveness(text: str | None, plan: Plan) -> Liveness:
     if text not in allowed:
         raise SettingsError(
             "STOCKTRACKER_ENTITLEMENT",
-            f"{text!r} cannot be had with the plan {plan.name}",
+            f"{_shown(text)} cannot be had with the plan {plan.name}",
             " or ".join(allowed) or "nothing: this plan's quotes are of the end of day",
         )
     return Liveness(text)
@@ -160,7 +161,7 @@ def _hours(text: str | None, *, demo: bool) -> Hours:
         return Hours(text)
     except ValueError:
         raise SettingsError(
-            "STOCKTRACKER_HOURS", f"{text!r} is neither", " or ".join(Hours)
+            "STOCKTRACKER_HOURS", f"{_shown(text)} is neither", " or ".join(Hours)
         ) from None
 
 
@@ -168,7 +169,7 @@ def _store(text: str | None) -> Path:
     if text is None:
         return Path(platformdirs.user_data_dir("stocktracker", appauthor=False))
     if "://" in text:
-        raise SettingsError("STOCKTRACKER_STORE", f"{text!r} is an address", "a folder")
+        raise SettingsError("STOCKTRACKER_STORE", f"{_shown(text)} is an address", "a folder")
     return Path(text).expanduser()
 
 
@@ -210,6 +211,13 @@ def _whole_number(name: str, values: Mapping[str, str], default: int, allowed: r
         return default
     if not (text.isascii() and text.isdigit()) or int(text) not in allowed:
         raise SettingsError(
-            name, f"{text!r} cannot be used", f"a whole number from {allowed[0]} to {allowed[-1]}"
+            name,
+            f"{_shown(text)} cannot be used",
+            f"a whole number from {allowed[0]} to {allowed[-1]}",
         )
     return int(text)
+
+
+def _shown(text: str) -> str:
+    """What was set, for the message; but not what might be a key, set in the wrong place."""
+    return "a long value" if re.fullmatch(r"[A-Za-z0-9]{12,}", text) else repr(text[:80])

@@ -28,8 +28,13 @@ def freshness(quote: Quote | None, now: datetime, turn: timedelta, *, always: bo
         return Freshness.END_OF_DAY if quote.trading_day >= expected.day else Freshness.STALE
     session = exchange.last_opened(now - quote.liveness.delay)
     in_session = now - quote.liveness.delay < session.close
+    patience = 2 * turn + LIVE_GRACE
+    since_open = now - (session.open + quote.liveness.delay)
+    if in_session and not always and quote.trading_day < session.day and since_open <= patience:
+        # The first round of the day is under way; until it is through this is the last close.
+        session, in_session = exchange.last_closed(session.open), False
     closing = quote.fetched_at >= session.close + quote.liveness.delay
     if closing and not in_session and not always:
         return Freshness.END_OF_DAY
-    overdue = now - quote.fetched_at > 2 * turn + LIVE_GRACE
+    overdue = now - quote.fetched_at > patience
     return Freshness.STALE if overdue else live

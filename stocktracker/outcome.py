@@ -81,7 +81,7 @@ def digest(reply: Reply, board: Snapshot, knowledge: Knowledge, budget: Budget) 
     capability = capability_of(reply.call)
     if capability is not None:
         knowledge.prove(capability)
-    return records + _after_outage(reply.at, board, knowledge)
+    return records + _after_outage(reply, board, knowledge)
 
 
 def capability_of(call: Call) -> Capability | None:
@@ -245,15 +245,16 @@ def _after_unreachable(
     return [_failed(want, reply.at, fault, board, wait=wait) for want in reply.call.wants]
 
 
-def _after_outage(at: datetime, board: Snapshot, knowledge: Knowledge) -> list[Record]:
-    """Upstream answers: what failed only because it did not is due again at once."""
+def _after_outage(reply: Reply, board: Snapshot, knowledge: Knowledge) -> list[Record]:
+    """Upstream answers: what else failed only because it did not is due again at once."""
     outage, knowledge.outage = knowledge.outage, Outage()
     if outage.until is None:
         return []
     log.info("upstream answers again")
     return [
-        Record(want.feed, want.ticker, None, replace(attempt, retry_at=at))
+        Record(want.feed, want.ticker, None, replace(attempt, retry_at=reply.at))
         for want, attempt in _unreachable(board)
+        if want not in reply.call.wants
     ]
 
 

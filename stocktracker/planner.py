@@ -19,8 +19,9 @@ from stocktracker.schedule import Due, Forecast
 from stocktracker.wants import Wanted
 
 BULK_SIZE = 100
-# Quotes that are due this soon go along with a bulk call that is made anyway.
-TOGETHER = timedelta(seconds=2)
+# A bulk call that is made anyway takes along, in places that would stay empty, what is due within
+# this part of the interval: it costs nothing, and from then on they are due together.
+TOGETHER = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,17 +129,8 @@ def _as_calls(
     """One call each, except that quotes go together where the plan has bulk quotes."""
     calls: list[Call] = []
     bulk = [want for want in ready if _goes_in_bulk(want, known)]
-    if len(bulk) > 1:
-        soon = [
-            want
-            for want, turn in turns.items()
-            if turn.at is not None
-            and known.now < turn.at <= known.now + TOGETHER
-            and want not in in_flight
-            and _goes_in_bulk(want, known)
-        ]
-        bulk += soon
-    else:
+    bulk += _taken_along(len(bulk), turns, known, in_flight)
+    if len(bulk) == 1:
         bulk = []
     together = frozenset(bulk)
     for want in ready:
@@ -162,6 +154,23 @@ def _as_calls(
                 for start in range(0, len(bulk), BULK_SIZE)
             )
     return calls
+
+
+def _taken_along(
+    due: int, turns: Mapping[Want, Turn], known: Known, in_flight: frozenset[Want]
+) -> list[Want]:
+    """Quotes that are due soon, the soonest first, for the places that `due` ones leave empty."""
+    until = known.now + TOGETHER * known.refresh
+    soon = [
+        (turn.at, want)
+        for want, turn in turns.items()
+        if turn.at is not None
+        and known.now < turn.at <= until
+        and want not in in_flight
+        and _goes_in_bulk(want, known)
+    ]
+    soon.sort(key=lambda each: (each[0], each[1].ticker))
+    return [want for _, want in soon[: -due % BULK_SIZE]]
 
 
 def _goes_in_bulk(want: Want, known: Known) -> bool:

@@ -11,7 +11,7 @@ import logging
 import os
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,7 +24,7 @@ from stocktracker.clock import Clock
 from stocktracker.due import Known
 from stocktracker.errors import BudgetSpent, FetchError, StoreError, UnreadableReply
 from stocktracker.knowledge import Knowledge
-from stocktracker.model import LISTING_WANT, Bars, Call, Listing, Quote, Record, Want
+from stocktracker.model import LISTING_WANT, Bars, Call, Feed, Listing, Quote, Record, Want
 from stocktracker.outcome import Reply, digest
 from stocktracker.planner import Allowed, Plan, make_plan
 from stocktracker.plans import DAY, Liveness
@@ -208,10 +208,13 @@ class Poller:
             log.info("the store can be written again")
             self._board.publish_poll(store_fault=None)
 
-    def _adopt(self, wants: Iterable[Want]) -> None:
+    def _adopt(self, wants: Collection[Want]) -> None:
         """Show what the store has of what is newly wanted, before asking anybody for it."""
         board = self._board.read()
-        unknown = [want for want in (*wants, LISTING_WANT) if not board.knows(want)]
+        # A quote may be made of daily bars, which must then not be asked for as if there were none.
+        daily = [Want(Feed.DAILY, want.ticker) for want in wants if want.feed is Feed.QUOTE]
+        looked_at = (*wants, *daily, LISTING_WANT)
+        unknown = [want for want in looked_at if not board.knows(want)]
         unseen = self._roster.unseen(unknown)
         found = [self._store.load(want.feed, want.ticker) for want in unseen]
         self._roster.saw(unseen)

@@ -48,7 +48,8 @@ class Roster:
         for want, theirs in self._others.items():
             ours = total.get(want)
             total[want] = theirs if ours is None else _added(ours, theirs)
-        self._seen &= {*total, LISTING_WANT}
+        daily = {Want(Feed.DAILY, want.ticker) for want in total}
+        self._seen &= {*total, *daily, LISTING_WANT}
         self._union = total
         return total
 

@@ -625,3 +625,14 @@ Machine.TestCase.settings = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 TestWhateverHappens = Machine.TestCase
+
+
+def test_a_ledger_that_cannot_be_read_counts_as_spent_and_heals(
+    store: DiskStore, clock: FakeClock
+) -> None:
+    """Rather a day without calls than a day with twice as many as are allowed."""
+    store.save_document("budget", {"taken": "what is this"})
+    budget = Budget(store, (Limit(25, timedelta(days=1)),), clock)
+    assert budget.allowance().possible == 0
+    clock.tick(timedelta(days=1, minutes=1))
+    assert budget.allowance().possible == 25

@@ -78,13 +78,16 @@ REAL, LATE = Liveness.REALTIME, Liveness.DELAYED
         (REAL, "IBM", "2026-11-23T20:59:50", "2026-11-23T21:01:31", STALE),
         (REAL, "IBM", "2026-11-23T21:00:00", "2026-11-23T21:00:30", END_OF_DAY),
         (REAL, "IBM", "2026-11-23T21:01:00", "2026-11-24T14:29:59", END_OF_DAY),
-        (REAL, "IBM", "2026-11-23T21:01:00", "2026-11-24T14:30:00", STALE),
+        # at the open it is the last close until the first round is through
+        (REAL, "IBM", "2026-11-23T21:01:00", "2026-11-24T14:30:00", END_OF_DAY),
+        (REAL, "IBM", "2026-11-23T21:01:00", "2026-11-24T14:31:41", STALE),
         # through the delay of a quarter of an hour
         (LATE, "IBM", "2026-11-23T21:14:50", "2026-11-23T21:14:59", DELAYED),
         (LATE, "IBM", "2026-11-23T21:14:50", "2026-11-23T21:15:30", DELAYED),
         (LATE, "IBM", "2026-11-23T21:14:50", "2026-11-23T21:17:00", STALE),
         (LATE, "IBM", "2026-11-23T21:16:00", "2026-11-24T14:44:59", END_OF_DAY),
-        (LATE, "IBM", "2026-11-23T21:16:00", "2026-11-24T14:45:00", STALE),
+        (LATE, "IBM", "2026-11-23T21:16:00", "2026-11-24T14:45:00", END_OF_DAY),
+        (LATE, "IBM", "2026-11-23T21:16:00", "2026-11-24T14:46:41", STALE),
         # weekend, holiday, early close
         (REAL, "IBM", "2026-11-20T21:01:00", "2026-11-22T12:00:00", END_OF_DAY),
         (REAL, "IBM", "2026-11-20T15:00:00", "2026-11-22T12:00:00", STALE),
@@ -94,7 +97,8 @@ REAL, LATE = Liveness.REALTIME, Liveness.DELAYED
         (REAL, "IBM", "2026-11-27T18:01:00", "2026-11-30T14:29:00", END_OF_DAY),
         # London has hours of its own
         (REAL, "TSCO.LON", "2026-11-23T16:31:00", "2026-11-23T17:00:00", END_OF_DAY),
-        (REAL, "TSCO.LON", "2026-11-23T16:31:00", "2026-11-24T08:00:00", STALE),
+        (REAL, "TSCO.LON", "2026-11-23T16:31:00", "2026-11-24T08:00:00", END_OF_DAY),
+        (REAL, "TSCO.LON", "2026-11-23T16:31:00", "2026-11-24T08:01:41", STALE),
     ],
 )
 def test_after_the_close_a_live_quote_is_of_the_end_of_the_day(

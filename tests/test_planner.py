@@ -324,7 +324,7 @@ def test_quotes_that_are_nearly_due_go_along() -> None:
     desk.watch(*quotes("DUE", "ALSO", "SOON", "LATER"))
     desk.asked(*quotes("DUE", "ALSO"), at=desk.now - 20 * SECOND)
     desk.asked(*quotes("SOON"), at=desk.now - 18 * SECOND)
-    desk.asked(*quotes("LATER"), at=desk.now - 17 * SECOND)
+    desk.asked(*quotes("LATER"), at=desk.now - 9 * SECOND)
     assert desk.tickers() == ["ALSO,DUE,SOON"]
 
 
@@ -825,7 +825,7 @@ def test_whatever_is_known(desk: Desk, data: Any) -> None:
         for each in call.wants:
             due = made.due[each].at
             assert due is not None
-            assert due <= desk.now + (TOGETHER if call.bulk else timedelta(0))
+            assert due <= desk.now + (TOGETHER * desk.refresh if call.bulk else timedelta(0))
             scout = turn_of(each, needs[each], desk.known(), timedelta(0)).scouts
             scouts.update([scout] if scout else [])
     assert set(scouts.values()) <= {1}
