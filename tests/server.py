@@ -184,6 +184,7 @@ def starting_apps(folder: Path) -> Iterator[Callable[..., App]]:
     finally:
         for app in started:
             app.close()
+            sys.stdout.write(app.log)  # which pytest shows beside a failure
 
 
 class Upstream:

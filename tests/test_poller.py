@@ -5,6 +5,7 @@ Everything but upstream is real here: the budget, the store on disk, the planner
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -168,7 +169,7 @@ def test_a_watched_ticker_is_refreshed_every_twenty_seconds(bench: Bench) -> Non
     bench.watch("IBM")
     bench.run(timedelta(minutes=5))
     asked = [at for at, _ in bench.upstream.calls]
-    gaps = {later - earlier for earlier, later in zip(asked, asked[1:], strict=False)}
+    gaps = {later - earlier for earlier, later in itertools.pairwise(asked)}
     assert gaps == {timedelta(seconds=20)}
     assert len(asked) == 15
 
@@ -194,7 +195,7 @@ def test_with_more_tickers_than_calls_each_waits_its_turn_and_no_longer(
     best = timedelta(minutes=4)
     for ticker in tickers:
         asked = [at for at, call in bench.upstream.calls if ticker in call.tickers]
-        waits = [later - earlier for earlier, later in zip(asked, asked[1:], strict=False)]
+        waits = [later - earlier for earlier, later in itertools.pairwise(asked)]
         assert max(waits) <= best * 1.05
 
 
@@ -347,7 +348,7 @@ def test_an_older_quote_never_replaces_a_newer_one(bench: Bench) -> None:
     assert newer is not None
     yesterday = newer.as_of - timedelta(days=1)
     stale = quote("IBM", 50.0, fetched_at=yesterday)
-    bench.upstream.fetch = lambda call: [stale]  # type: ignore[method-assign]
+    bench.upstream.fetch = lambda _call: [stale]  # type: ignore[method-assign]
     bench.clock.tick(20)
     bench.poller.step()
     assert bench.board.read_quote(Ticker("IBM")) == newer

@@ -18,6 +18,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
+import requests
 from prometheus_client.parser import text_string_to_metric_families
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
@@ -333,7 +334,10 @@ def test_websocket_of_another_site_is_refused(headers: dict[str, str], app: App)
 
 
 def test_agents_are_not_let_in(app: App) -> None:
-    assert app.get("/_stcore/agent/state").status_code in (403, 404)
+    """Streamlit's interface for programs that use the app by themselves is off."""
+    assert (
+        requests.post(f"{app.url}/_stcore/agent/interact", json={}, timeout=10).status_code == 404
+    )
 
 
 # --- sharing --------------------------------------------------------------------------------
