@@ -186,8 +186,10 @@ def is_pending(runtime: Runtime) -> bool:
         attempt = snapshot.attempts.get(want)
         if snapshot.data(want) is not None or (attempt is not None and attempt.words):
             continue
-        # An end-of-day quote comes with the daily bars.
-        due = poll.due.get(want) or poll.due.get(Want(Feed.DAILY, want.ticker))
+        due = poll.due.get(want)
+        if due is None and want.feed is Feed.QUOTE:
+            # An end-of-day quote comes with the daily bars.
+            due = poll.due.get(Want(Feed.DAILY, want.ticker))
         if due is None or (due.at is not None and due.at - now <= SOON):
             return True
     return False
