@@ -131,8 +131,10 @@ class Poller:
         for call in plan.calls:
             if not self._send(call):
                 break
-        if self._take_in_replies():
+        if plan.calls:
+            # Before the replies are shown: what they cost is never news after them.
             self._board.publish_poll(ledger=self._budget.load_ledger())
+        if self._take_in_replies():
             return self._clock.now()
         return plan.wake_at
 
