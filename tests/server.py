@@ -147,7 +147,7 @@ class App:
             raise AssertionError(f"ended with {self._process.returncode}:\n{self.log}")
         try:
             return self.get("/healthz").status_code == 200
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             return False
 
 

@@ -496,7 +496,9 @@ def test_kill_loses_nothing_that_was_shown(start: Start) -> None:
         session = Session(app, link(*FOLLOWED))
         for ticker in FOLLOWED:
             wait_for(app, ticker)
-        until(lambda: upstream.count() == 3 and app.left_today() == 22, within=15)
+        # Counted once the reply is saved, and not only received.
+        until(lambda: app.metric("calls_total") == 3, within=15)
+        assert app.left_today() == 22
         prices = app.get("/api/quotes").json()
         histories = [app.get(f"/api/history/{ticker}.csv").text for ticker in FOLLOWED]
         app.kill()
