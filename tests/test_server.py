@@ -448,7 +448,7 @@ def test_two_servers_on_one_store_poll_once_and_the_second_takes_over(start: Sta
         session = Session(second, link("AAPL"))  # the other one asks for this one's viewer
         until(lambda: second.price("AAPL"), within=15)
         assert second.price("AAPL") == first.price("AAPL")
-        until(lambda: upstream.count() == 2, within=10)
+        until(lambda: first.metric("calls_total") == 2, within=10)
         first.kill()
         until(lambda: second.health()["poller"]["leads"], within=5)
         look_at(second, "MSFT")
