@@ -92,7 +92,11 @@ def app(start_once: Start, upstream: Upstream) -> App:
     """A server on which AAPL and MSFT have been looked at, and nobody looks any more."""
     app = start_once(**upstream.settings, STOCKTRACKER_REFRESH_SECONDS="3600")
     look_at(app, *FOLLOWED)
-    until(lambda: upstream.count() == 5, within=10, what="two quotes, two histories, the listing")
+    until(
+        lambda: app.metric("calls_total") == 5,
+        within=15,
+        what="two quotes, two histories and the listing",
+    )
     return app
 
 
@@ -457,7 +461,7 @@ def test_two_servers_on_one_store_poll_once_and_the_second_takes_over(start: Sta
             ("TIME_SERIES_DAILY", "AAPL"): 1,
             ("TIME_SERIES_DAILY", "MSFT"): 1,
         }
-        assert second.left_today() == 22
+        until(lambda: second.left_today() == 22, within=5)
         session.close()
 
 
@@ -516,7 +520,7 @@ def test_kill_loses_nothing_that_was_shown(start: Start) -> None:
             ("TIME_SERIES_DAILY", "MSFT"): 1,
             ("TIME_SERIES_DAILY", "IBM"): 1,
         }
-        assert again.left_today() == 21
+        until(lambda: again.left_today() == 21, within=5)
 
 
 # --- letting out ----------------------------------------------------------------------------
