@@ -16,7 +16,7 @@ def draw() -> None:
     st.subheader("Calls by the hour", help="What each call of the last day brought.")
     view.usage(runtime)
     st.subheader("What is due when, and why")
-    view.due_table(runtime)
+    view.due_table(runtime, tickers)
     with st.expander("Settings and rights"):
         view.settings(runtime)
     with st.expander("Log"):

@@ -74,6 +74,8 @@ def photograph(base: str) -> None:
                     color_scheme=theme,
                     timezone_id="America/New_York",
                 )
+                # Somebody looks at the Live page meanwhile, so that there is something due.
+                settle(context.new_page(), base)
                 page = context.new_page()
                 for name, address in PAGES.items():
                     settle(page, base + address)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,10 +11,11 @@ import streamlit as st
 
 from stocktracker import ui, wording
 from stocktracker.charts import CONFIG, usage_figure
-from stocktracker.model import Attempt, Feed, Outcome, Want
+from stocktracker.model import Attempt, Feed, Outcome, Ticker, Want
 from stocktracker.palette import DARK, LIGHT
 from stocktracker.plans import DAY, Capability
 from stocktracker.runtime import Runtime
+from stocktracker.schedule import Due
 from stocktracker.usage import Usage
 
 
@@ -81,15 +82,23 @@ def _draw(frame: pd.DataFrame, zone: str, limit: int | None, *, dark: bool) -> N
     st.plotly_chart(figure, key="usage", theme=None, config={**CONFIG, "displayModeBar": False})
 
 
-def due_table(runtime: Runtime) -> None:
-    """Every watched feed and ticker with its viewers, last and next attempt, and error."""
+def due_table(runtime: Runtime, tickers: Sequence[Ticker]) -> None:
+    """Every watched feed and ticker with its viewers, last and next attempt, and error.
+
+    The viewer's own tickers are there too while nobody has them on the screen.
+    """
     snapshot, now, zone = runtime.read(), runtime.now(), ui.zone()
     poll = snapshot.poll
     if not poll.due:
         st.info("Nobody watches anything, so nothing is asked.", icon=":material/bedtime:")
-        return
+    resting = {
+        want: Due(None, "on nobody's screen")
+        for ticker in tickers
+        for want in (Want(Feed.QUOTE, ticker), Want(Feed.DAILY, ticker))
+        if want in snapshot.attempts and want not in poll.due
+    }
     lines = []
-    for want, due in poll.due.items():
+    for want, due in {**poll.due, **resting}.items():
         attempt = snapshot.attempts.get(want)
         lines.append(
             {
@@ -103,7 +112,9 @@ def due_table(runtime: Runtime) -> None:
                 "at": due.at or datetime.max.replace(tzinfo=now.tzinfo),
             }
         )
-    lines.sort(key=lambda line: line.pop("at"))
+    if not lines:
+        return
+    lines.sort(key=lambda line: (line.pop("at"), line["ticker"], line["feed"]))
     st.dataframe(
         pd.DataFrame(lines),
         key="due",
@@ -135,7 +146,7 @@ def _result(attempt: Attempt | None) -> str:
 
 def _next(at: datetime | None, now: datetime, zone: Any) -> str:
     if at is None:
-        return "never"
+        return "not planned"
     return "as soon as a call is free" if at <= now else wording.instant(at, zone, now=now)
 
 
