@@ -14,17 +14,22 @@ from stocktracker.plans import DAY, Capability, Liveness
 from stocktracker.runtime import Runtime
 
 TIGHT_TURN = timedelta(seconds=60)
+LEAST = 7  # seconds between two drawings of the strip
 
 
 def header(runtime: Runtime, tickers: Sequence[Ticker]) -> None:
     """Draw the strip, and again by itself; its ticks also renew this viewer's lease."""
     seconds = ui.tick_of(runtime, tickers)
-    pace = ui.LEASE_TICK if seconds is None else min(max(seconds, ui.LIVE_TICK), ui.LEASE_TICK)
+    # Not the page's own interval: of two fragments whose timers always fire together, Streamlit
+    # ends one early, and what it no longer draws would stay on the screen.
+    pace = ui.LEASE_TICK if seconds is None else min(max(seconds + 2, LEAST), ui.LEASE_TICK)
 
     def draw() -> None:
         ui.renew_lease()
         _strip(runtime, tickers)
-        _troubles(runtime)
+        # In a place that is emptied first, so that a trouble that is over goes in any case.
+        with st.empty().container():
+            _troubles(runtime)
 
     ui.live_fragment(draw, pace)
 
