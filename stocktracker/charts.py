@@ -1,12 +1,10 @@
 """Plotly figures from frames. Pure: reads, fetches and caches nothing, and never needs streamlit.
 
-Figures bring all of their look with them: show them with `theme=None` and `config=CONFIG`. Plotly
-takes text for HTML, so what comes from outside goes through `inert` first.
+The look that all figures share is in plotting.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -17,17 +15,19 @@ import plotly.graph_objects as go
 from stocktracker import wording
 from stocktracker.analytics import days_off, nights
 from stocktracker.palette import Palette, faint
+from stocktracker.plotting import (
+    axis_title,
+    inert,
+    make_axis,
+    make_layout,
+    note,
+    rule,
+    say,
+    write,
+)
 
 Kind = Literal["candles", "line"]
 
-CONFIG: Mapping[str, Any] = {
-    "displaylogo": False,
-    # Plotly 4's own default is a button that uploads the chart to Plotly's servers.
-    "showSendToCloud": False,
-    "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
-}
-FONT = "Inter, 'Source Sans', system-ui, sans-serif"
-CLEAR = "rgba(0,0,0,0)"
 DAY_MS = 86_400_000
 # Each candle and volume bar is a shape of its own in the browser: 7,000 took 1.5 s to draw where a
 # line and an area took 0.3 s. They are narrower than a pixel by then.
@@ -41,11 +41,6 @@ INTRADAY_TICKS = [
 ]
 PRICE_PANE = [0.26, 1.0]
 VOLUME_PANE = [0.0, 0.19]
-
-
-def inert(text: str) -> str:
-    """Text that plotly shows as it is: its `<a>`, `<br>` and `&…;` are no HTML any more."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def price_figure(
@@ -67,9 +62,9 @@ def price_figure(
     bars candles become a line. Without volume there is no pane for it, without bars a chart that
     says so.
     """
-    figure = go.Figure(layout=_layout(palette, title=title, height=height))
+    figure = go.Figure(layout=make_layout(palette, title=title, height=height))
     if frame.empty:
-        return _say(figure, "No bars yet", palette)
+        return say(figure, "No bars yet", palette)
     stamps = pd.DatetimeIndex(frame.index)
     if stamps.tz is not None:
         stamps = stamps.tz_convert(zone).tz_localize(None)
@@ -91,7 +86,7 @@ def price_figure(
         tickformatstops=INTRADAY_TICKS if intraday else None,
         rangeslider_visible=False,
         anchor="y2" if has_volume else "y",
-        title=_axis_title(wording.zone_words(zone), palette) if intraday else None,
+        title=axis_title(wording.zone_words(zone), palette) if intraday else None,
     )
     figure.update_layout(
         yaxis=_price_axis(palette, PRICE_PANE if has_volume else [0.0, 1.0]),
@@ -101,8 +96,8 @@ def price_figure(
     if before is None:
         before = float(frame["close"].iloc[-2] if len(frame) > 1 else frame["open"].iloc[-1])
     else:
-        _rule(figure, before, palette.muted, "dot")
-        _note(figure, before, f"Previous close {_label(before, currency)}", palette)
+        rule(figure, before, palette.muted, "dot")
+        note(figure, before, f"Previous close {_label(before, currency)}", palette)
     _mark_last_price(figure, float(frame["close"].iloc[-1]), before, palette, currency)
     return figure
 
@@ -116,9 +111,9 @@ def usage_figure(
     is shown in the viewer's `zone`. `limit` is the day's calls, a line that no hour passes; then a
     column left says how many of them were left at each hour's end.
     """
-    figure = go.Figure(layout=_layout(palette, title=None, height=260))
+    figure = go.Figure(layout=make_layout(palette, title=None, height=260))
     if hours.empty:
-        return _say(figure, "No calls yet", palette)
+        return say(figure, "No calls yet", palette)
     local = pd.DatetimeIndex(hours.index).tz_convert(zone).tz_localize(None)
     # The hour that clocks repeat in autumn is one bar.
     counts = hours.groupby(local).sum()
@@ -144,12 +139,12 @@ def usage_figure(
         showlegend=True,
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "traceorder": "normal"},
         margin_t=34,
-        yaxis={**_axis(palette), "side": "right", "rangemode": "tozero", "tickformat": ",d"},
+        yaxis={**make_axis(palette), "side": "right", "rangemode": "tozero", "tickformat": ",d"},
     )
     figure.update_xaxes(
         type="date",
         hoverformat="%a %-d %b %H:%M",
-        title=_axis_title(wording.zone_words(zone), palette),
+        title=axis_title(wording.zone_words(zone), palette),
     )
     if "left" in hours.columns:
         ends = pd.DatetimeIndex(local + pd.Timedelta(hours=1)).strftime("%Y-%m-%d %H:%M")
@@ -164,62 +159,14 @@ def usage_figure(
             )
         )
     if limit is not None:
-        _rule(figure, limit, palette.muted, "dash")
-        _note(figure, limit, f"{limit:,} a day", palette)
+        rule(figure, limit, palette.muted, "dash")
+        note(figure, limit, f"{limit:,} a day", palette)
     return figure
-
-
-def _layout(palette: Palette, *, title: str | None, height: int) -> go.Layout:
-    return go.Layout(
-        template="none",
-        height=height,
-        autosize=True,
-        title=None if title is None else {"text": inert(title), "x": 0.005, "xanchor": "left"},
-        margin={"l": 4, "r": 44, "t": 12 if title is None else 44, "b": 8},
-        paper_bgcolor=CLEAR,
-        # Not transparent: the crosshair would get a white edge, also in the dark.
-        plot_bgcolor=palette.background,
-        font={"family": FONT, "size": 12, "color": palette.muted},
-        title_font={"size": 15, "color": palette.text},
-        separators=".,",
-        showlegend=False,
-        hovermode="x unified",
-        hoversubplots="axis",
-        hoversort="trace",
-        hoverlabel={
-            "bgcolor": palette.surface,
-            "bordercolor": palette.border,
-            "font": {"family": FONT, "size": 12, "color": palette.text},
-        },
-        # Zoom and pan outlive new data, as long as this does not change.
-        uirevision="stocktracker",
-        modebar={"bgcolor": CLEAR, "color": palette.muted, "activecolor": palette.accent},
-        xaxis={**_axis(palette), "showgrid": False, "ticks": "outside", "ticklen": 4},
-    )
-
-
-def _axis(palette: Palette) -> dict[str, Any]:
-    return {
-        "automargin": "height",
-        "gridcolor": palette.grid,
-        "gridwidth": 1,
-        "zeroline": False,
-        "linecolor": palette.border,
-        "tickcolor": palette.border,
-        "tickangle": 0,
-        "spikecolor": palette.muted,
-        "spikethickness": 1,
-        "spikedash": "dot",
-    }
-
-
-def _axis_title(words: str, palette: Palette) -> dict[str, Any]:
-    return {"text": words, "standoff": 6, "font": {"size": 11, "color": palette.muted}}
 
 
 def _price_axis(palette: Palette, domain: list[float]) -> dict[str, Any]:
     return {
-        **_axis(palette),
+        **make_axis(palette),
         "domain": domain,
         "side": "right",
         "nticks": 7,
@@ -235,7 +182,7 @@ def _volume_axis(frame: pd.DataFrame, palette: Palette) -> dict[str, Any]:
     """One tick, at the most: plotly's own would be spelt 500k, and B is no prefix of SI."""
     most = float(frame["volume"].max())
     return {
-        **_axis(palette),
+        **make_axis(palette),
         "domain": VOLUME_PANE,
         "anchor": "x",
         "side": "right",
@@ -353,33 +300,10 @@ def _mark_last_price(
     """A dashed line and a tag on the axis, coloured by the change from the price before."""
     colour = palette.up if last > before else palette.down if last < before else palette.flat
     tag = _label(last, currency)
-    _rule(figure, last, colour, "dash")
+    rule(figure, last, colour, "dash")
     look = {"bgcolor": colour, "borderpad": 2, "xshift": 3}
-    _text(figure, tag, palette.background, x=1, y=last, yref="y", xanchor="left", **look)
+    write(figure, tag, palette.background, x=1, y=last, yref="y", xanchor="left", **look)
     figure.update_layout(margin_r=max(52, 12 + 7 * len(tag)))
-
-
-def _rule(figure: go.Figure, y: float, colour: str, dash: str) -> None:
-    line = {"color": colour, "width": 1, "dash": dash}
-    figure.add_shape(
-        type="line", xref="paper", x0=0, x1=1, y0=y, y1=y, line=line, opacity=0.8, layer="below"
-    )
-
-
-def _note(figure: go.Figure, y: float, text: str, palette: Palette) -> None:
-    _text(figure, text, palette.muted, x=0, y=y, yref="y", xanchor="left", yanchor="bottom")
-
-
-def _say(figure: go.Figure, words: str, palette: Palette) -> go.Figure:
-    figure.update_xaxes(visible=False)
-    figure.update_yaxes(visible=False)
-    _text(figure, words, palette.muted, x=0.5, y=0.5, yref="paper")
-    return figure
-
-
-def _text(figure: go.Figure, text: str, colour: str, **where: Any) -> None:
-    font = {"size": 11, "color": colour}
-    figure.add_annotation(text=text, xref="paper", showarrow=False, font=font, **where)
 
 
 def _label(value: float, currency: str) -> str:

@@ -11,11 +11,12 @@ import streamlit as st
 from stocktracker import ui, wording
 from stocktracker.analytics import Range, cut, start_of
 from stocktracker.bars import is_final, with_running_day
-from stocktracker.charts import CONFIG, price_figure
+from stocktracker.charts import price_figure
 from stocktracker.export import history_csv
 from stocktracker.model import Bars, Feed, Interval, Ticker, Want
 from stocktracker.palette import DARK, LIGHT
 from stocktracker.plans import DAY, Capability
+from stocktracker.plotting import CONFIG
 from stocktracker.ranges import Choice, choices, interval_words
 from stocktracker.runtime import Runtime
 

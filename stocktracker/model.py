@@ -42,9 +42,20 @@ class Feed(StrEnum):
     WEEKLY = "weekly"
     INTRADAY = "intraday"
     LISTING = "listing"
+    SPLITS = "splits"
+    DIVIDENDS = "dividends"
+    COMPANY = "company"
+    EARNINGS = "earnings"
+    INCOME = "income"
+    BALANCE = "balance"
+    CASH_FLOW = "cash flow"
+    NEWS = "news"
+    MOVERS = "movers"
+    CALENDAR = "calendar"
+    MARKETS = "markets"
 
 
-# The listing belongs to no ticker; its record is kept under this one.
+# What belongs to no ticker, as the listing and the market's news, is kept under this one.
 WHOLE_MARKET = Ticker("*")
 
 
@@ -172,7 +183,23 @@ class Listing:
     source: str
 
 
-Data = Quote | Bars | Listing
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What else upstream tells of a ticker, or of WHOLE_MARKET; the kinds are in fundamentals.py.
+
+    `fetched_at` is when its content last changed, and so serves as its version.
+    """
+
+    ticker: Ticker
+    fetched_at: datetime
+    source: str
+
+    def says_the_same_as(self, other: Facts) -> bool:
+        """Equal but for when it was fetched."""
+        return replace(self, fetched_at=other.fetched_at) == other
+
+
+Data = Quote | Bars | Listing | Facts
 
 
 class Outcome(StrEnum):

@@ -10,10 +10,11 @@ import pandas as pd
 import streamlit as st
 
 from stocktracker import ui, wording
-from stocktracker.charts import CONFIG, usage_figure
+from stocktracker.charts import usage_figure
 from stocktracker.model import Attempt, Feed, Outcome, Ticker, Want
 from stocktracker.palette import DARK, LIGHT
 from stocktracker.plans import DAY, Capability
+from stocktracker.plotting import CONFIG
 from stocktracker.runtime import Runtime
 from stocktracker.schedule import Due
 from stocktracker.usage import Usage
