@@ -1,10 +1,12 @@
-"""History: candles or a line with volume for one ticker, and CSV export of prices."""
+"""History: one ticker's chart with indicators, and its prices as CSV and Excel."""
 
 import streamlit as st
 
+from stocktracker import history_controls as controls
 from stocktracker import history_view as view
 from stocktracker import ui
 from stocktracker.export import file_name
+from stocktracker.histories import history_of
 
 runtime = ui.current_runtime()
 tickers = ui.chosen()
@@ -14,52 +16,65 @@ if not tickers:
     st.info("Choose a ticker in the sidebar to see its history.", icon=":material/add:")
     st.stop()
 
-with st.container(horizontal=True, vertical_alignment="center"):
-    ticker = view.choose_ticker(tickers)
-    kind = st.segmented_control(
-        "Chart",
-        ["Candles", "Line"],
-        key="kind",
-        default="Candles",
-        required=True,
-        label_visibility="collapsed",
-        bind="query-params",
-    )
-choice = view.choose_range(runtime, ticker)
-ui.watch(view.wants_of(ticker, choice))
+controls.take_keys()
+with st.container(horizontal=True, vertical_alignment="center", key="controls"):
+    ticker = ui.choose_ticker(tickers)
+    place = st.container(horizontal=True, vertical_alignment="center", key="chart controls")
+choice = controls.choose_range(runtime, ticker)
+with place:
+    shown = controls.choose_view(runtime, ticker, choice)
+view.load(runtime, ticker, shown.benchmark)
+ui.watch(view.wants_of(runtime, ticker, choice, shown))
 seconds = ui.tick_of(runtime, [ticker])
 
 
 def draw() -> None:
-    view.headline(runtime, ticker)
-    bars = view.bars_of(runtime, ticker, choice)
-    if bars is None:
+    ui.headline(runtime, ticker)
+    history = history_of(runtime, ticker, choice.range, choice.interval, shown.series)
+    if history is None:
         view.explain_missing(runtime, ticker, choice)
     else:
-        view.chart(runtime, bars, choice, kind)
-        view.provenance(runtime, bars, choice)
+        view.chart(runtime, history, choice, shown)
+        view.provenance(runtime, history)
+        view.offer(runtime, ticker, history, shown.series)
     ui.rerun_when_settled(runtime, [ticker], seconds)
 
 
 ui.live_fragment(draw, seconds)
 
 day = runtime.now().date()
+EXCEL = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 with st.container(horizontal=True):
-    for label, kind_of_file, named, content in (
+    for label, kind_of_file, named, content, mime in (
         (
             "This view",
             choice.range.value,
             [ticker],
-            lambda: view.on_screen_csv(runtime, ticker, choice),
+            lambda: view.on_screen_csv(runtime, ticker, choice, shown.series),
+            "text/csv",
         ),
-        (f"All of {ticker}", "history", [ticker], lambda: view.stored_csv(runtime, [ticker])),
-        ("All chosen tickers", "history", tickers, lambda: view.stored_csv(runtime, tickers)),
+        (
+            f"All of {ticker}",
+            "history",
+            [ticker],
+            lambda: view.stored_csv(runtime, [ticker]),
+            "text/csv",
+        ),
+        (
+            "All chosen tickers",
+            "history",
+            tickers,
+            lambda: view.stored_csv(runtime, tickers),
+            "text/csv",
+        ),
+        ("Excel", "history", tickers, lambda: view.stored_xlsx(runtime, tickers), EXCEL),
     ):
+        name = file_name(kind_of_file, named, day)
         st.download_button(
             label,
             data=content,
-            file_name=file_name(kind_of_file, named, day),
-            mime="text/csv",
+            file_name=name if mime == "text/csv" else name.removesuffix("csv") + "xlsx",
+            mime=mime,
             icon=":material/download:",
             key=f"export {label}",
             on_click="ignore",

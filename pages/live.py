@@ -27,7 +27,7 @@ def draw() -> None:
     with st.container(key="wide"):
         with st.grid(TILES, min_column_width=170, gap="small"):
             for row in rows[:TILES]:
-                st.metric(**tile(row))
+                st.metric(**tile(row, ui.scheme()))
         st.dataframe(
             quote_table(rows, ui.palette()),
             key="quotes",

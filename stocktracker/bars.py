@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from datetime import date, datetime
 
 import pandas as pd
 
+from stocktracker.fundamentals import Splits
+from stocktracker.jumps import suspects
 from stocktracker.markets import closed_at
 from stocktracker.model import Bars, Interval, Quote
 from stocktracker.plans import Liveness
@@ -52,15 +55,21 @@ def _week_of(index: pd.Index) -> pd.Index:
     return pd.DatetimeIndex(index).to_period("W-SUN")
 
 
-def end_of_day_quote(bars: Bars) -> Quote:
-    """The newest daily bar as a quote: its close, against the close of the bar before it."""
+def end_of_day_quote(
+    bars: Bars, splits: Splits | None = None, *, splits_asked: datetime | None = None
+) -> Quote:
+    """The newest daily bar as a quote: its close, against the close of the bar before it.
+
+    After a split the close before is what it would have been with the new shares. Where the two
+    look as if there had been a split and SPLITS was not asked since, the close before is unknown:
+    a change of −75 % would be shown otherwise.
+    """
     last = bars.frame.iloc[-1]
-    before = bars.frame.iloc[-2] if len(bars.frame) > 1 else None
     day = bars.last_day
     return Quote(
         ticker=bars.ticker,
         price=float(last["close"]),
-        previous_close=None if before is None else float(before["close"]),
+        previous_close=_close_before(bars, splits, splits_asked),
         open=float(last["open"]),
         high=float(last["high"]),
         low=float(last["low"]),
@@ -72,6 +81,18 @@ def end_of_day_quote(bars: Bars) -> Quote:
         source=bars.source,
         currency=bars.currency,
     )
+
+
+def _close_before(bars: Bars, splits: Splits | None, splits_asked: datetime | None) -> float | None:
+    if len(bars.frame) < 2:
+        return None
+    before, last = (stamp.date() for stamp in bars.frame.index[-2:])
+    asked = splits_asked is not None and splits_asked.date() >= last
+    if not asked and any(found.day == last for found in suspects(bars.frame.iloc[-21:], splits)):
+        return None
+    rows = splits.rows if splits else ()
+    factor = math.prod(split.factor for split in rows if before < split.day <= last)
+    return float(bars.frame["close"].iloc[-2]) / factor
 
 
 def with_running_day(bars: Bars, quote: Quote | None) -> Bars:

@@ -19,6 +19,7 @@ from stocktracker.model import (
     Attempt,
     Bars,
     Data,
+    Facts,
     Feed,
     Listing,
     Quote,
@@ -29,7 +30,9 @@ from stocktracker.model import (
 from stocktracker.schedule import Due, Forecast
 from stocktracker.usage import Usage
 
-MOST_BARS = 400  # series in memory beyond which those that nobody wants are let go
+# Series and facts in memory beyond which those that nobody wants are let go.
+MOST_BARS = 400
+MOST_FACTS = 1000
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -62,6 +65,7 @@ class Snapshot:
     quotes: Mapping[Ticker, Quote] = field(default_factory=dict)
     bars: Mapping[Want, Bars] = field(default_factory=dict)
     listing: Listing | None = None
+    facts: Mapping[Want, Facts] = field(default_factory=dict)
     attempts: Mapping[Want, Attempt] = field(default_factory=dict)
     poll: Poll = field(default_factory=Poll)
 
@@ -70,7 +74,7 @@ class Snapshot:
             return self.quotes.get(want.ticker)
         if want.feed is Feed.LISTING:
             return self.listing
-        return self.bars.get(want)
+        return self.bars.get(want) or self.facts.get(want)
 
     def knows(self, want: Want) -> bool:
         return self.data(want) is not None or want in self.attempts
@@ -93,6 +97,9 @@ class Board:
         """The bars with a frame that the caller may add columns to."""
         bars = self._current.bars.get(Want(feed, ticker))
         return None if bars is None else replace(bars, frame=bars.frame.copy(deep=False))
+
+    def read_facts(self, feed: Feed, ticker: Ticker) -> Facts | None:
+        return self._current.facts.get(Want(feed, ticker))
 
     def publish(self, records: Iterable[Record], *, wanted: Iterable[Want] = ()) -> None:
         """Show these from now on. A record without data leaves the data that is shown."""
@@ -120,17 +127,21 @@ class Board:
         bars = {record.want: record.data for record in records if _holds(record, Bars)}
         listings = [record.data for record in records if isinstance(record.data, Listing)]
         attempts = {record.want: record.attempt for record in records if record.attempt}
-        known = _with(now.bars, bars)
-        kept = _bounded(known, wanted)
+        facts = {record.want: record.data for record in records if _holds(record, Facts)}
+        known_bars, known_facts = _with(now.bars, bars), _with(now.facts, facts)
+        kept_bars = _bounded(known_bars, wanted, MOST_BARS)
+        kept_facts = _bounded(known_facts, wanted, MOST_FACTS)
+        let_go = (known_bars.keys() - kept_bars.keys()) | (known_facts.keys() - kept_facts.keys())
         self._current = replace(
             now,
             version=now.version + 1,
             quotes=_with(now.quotes, quotes),
-            bars=kept,
+            bars=kept_bars,
             listing=listings[-1] if listings else now.listing,
+            facts=kept_facts,
             # Without its attempt what is let go is unknown, so that it is adopted again when
             # somebody wants it, and not asked for and stored anew.
-            attempts=_without(_with(now.attempts, attempts), known.keys() - kept.keys()),
+            attempts=_without(_with(now.attempts, attempts), let_go),
         )
 
 
@@ -148,8 +159,8 @@ def _without(known: Mapping[K, V], let_go: Set[K]) -> Mapping[K, V]:
     return MappingProxyType({key: value for key, value in known.items() if key not in let_go})
 
 
-def _bounded(bars: Mapping[Want, Bars], wanted: frozenset[Want]) -> Mapping[Want, Bars]:
+def _bounded(known: Mapping[Want, V], wanted: frozenset[Want], most: int) -> Mapping[Want, V]:
     """What nobody wants is let go when there is much of it; the store still has it."""
-    if len(bars) <= MOST_BARS or not wanted:
-        return bars
-    return MappingProxyType({want: kept for want, kept in bars.items() if want in wanted})
+    if len(known) <= most or not wanted:
+        return known
+    return MappingProxyType({want: kept for want, kept in known.items() if want in wanted})

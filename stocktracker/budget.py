@@ -41,7 +41,8 @@ class Budget:
         self._store = store
         self._clock = clock
         self.limits = tuple(limits)
-        self._longest = max(limit.period for limit in limits)
+        self._longest_limit = max(limits, key=lambda limit: limit.period)
+        self._longest = self._longest_limit.period
 
     def allowance(self) -> Allowance:
         """Look, and take nothing."""
@@ -56,6 +57,7 @@ class Budget:
             next_at=now + (ledger.next_at(self.limits, up) - up),
             left=tuple((limit, 0 if closed else ledger.left(limit, up)) for limit in self.limits),
             refused=None if ledger.closure is None else ledger.closure.window,
+            returns=tuple(now + (at - up) for at in ledger.returns(self._longest_limit, up)),
         )
 
     def load_ledger(self) -> Ledger:

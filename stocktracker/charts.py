@@ -1,19 +1,37 @@
 """Plotly figures from frames. Pure: reads, fetches and caches nothing, and never needs streamlit.
 
-The look that all figures share is in plotting.py.
+The look that all figures share is in plotting.py, the price chart's traces are in traces.py.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from stocktracker import wording
-from stocktracker.analytics import days_off, nights
+from stocktracker import traces, wording
+from stocktracker.axes import (
+    AROUND_PX,
+    INTRADAY_TICKS,
+    Floats,
+    Top,
+    breaks,
+    events_axis,
+    heights,
+    hover_format,
+    pane_axis,
+    price_axis,
+    price_range,
+    volume_axis,
+)
+from stocktracker.drawn import Event, Line, Pane
 from stocktracker.palette import Palette, faint
 from stocktracker.plotting import (
     axis_title,
@@ -25,22 +43,15 @@ from stocktracker.plotting import (
     say,
     write,
 )
+from stocktracker.slots import Slots, events_by_bar, is_weekly, slots_of, weeks_of
+from stocktracker.traces import Kind
 
-Kind = Literal["candles", "line"]
-
-DAY_MS = 86_400_000
 # Each candle and volume bar is a shape of its own in the browser: 7,000 took 1.5 s to draw where a
 # line and an area took 0.3 s. They are narrower than a pixel by then.
 MOST_SHAPES = 2_600
-SATURDAY = 5
-# Short ones, for a phone; the readout has the whole date.
-INTRADAY_TICKS = [
-    {"dtickrange": [None, DAY_MS - 1], "value": "%H:%M"},
-    {"dtickrange": [DAY_MS, 5 * DAY_MS], "value": "%a %-d"},
-    {"dtickrange": [6 * DAY_MS, None], "value": "%-d %b"},
-]
-PRICE_PANE = [0.26, 1.0]
-VOLUME_PANE = [0.0, 0.19]
+NAMES_IN_A_ROW = 4
+PANE_AXES = ("y3", "y4", "y5")
+EVENTS_AXIS = "y9"
 
 
 def price_figure(
@@ -54,51 +65,99 @@ def price_figure(
     currency: str,
     title: str | None = None,
     height: int = 460,
+    overlays: Sequence[Line] = (),
+    panes: Sequence[Pane] = (),
+    log: bool = False,
+    volume: bool = True,
+    events: Sequence[Event] = (),
+    benchmark: tuple[str, pd.Series] | None = None,
+    not_final: bool = False,
 ) -> go.Figure:
-    """Prices with a volume pane below, from bars as in `model.Bars`: oldest first, OHLCV columns.
+    """Prices over volume and up to three panes, from bars as in `model.Bars`: oldest first, OHLCV.
 
     Intraday bars are shown in the exchange's `zone`. Nights, weekends and holidays leave no gap.
     `previous_close` is drawn where it is given, as suits a chart of one day. Beyond `MOST_SHAPES`
     bars candles become a line. Without volume there is no pane for it, without bars a chart that
     says so.
+
+    `overlays` and `panes` have values by the index of `frame`; what they have besides is not drawn.
+    `log` is a logarithmic price axis, unless a price is zero or below. `benchmark` is the name and
+    the closes of another ticker, drawn so that both begin together. `not_final` says that the last
+    bar may still change. Events outside of the bars are left out. All text is shown as text.
     """
     figure = go.Figure(layout=make_layout(palette, title=title, height=height))
-    if frame.empty:
+    if not frame["close"].notna().any():
         return say(figure, "No bars yet", palette)
     stamps = pd.DatetimeIndex(frame.index)
     if stamps.tz is not None:
         stamps = stamps.tz_convert(zone).tz_localize(None)
-    x = stamps.strftime("%Y-%m-%d %H:%M" if intraday else "%Y-%m-%d").to_numpy(dtype=object)
+    slots = slots_of(stamps, intraday=intraday)
+    decimals = traces.decimals_of(frame)
+    over = [_on(line, frame.index) for line in overlays]
+    other = _rebased(benchmark, frame, stamps, zone, palette) if benchmark else None
+    named = over if other is None else [*over, other]
+    drawn = _drawn(frame, named, previous_close)
+    log = log and float(drawn.min()) > 0
+    has_volume = volume and bool((frame["volume"].fillna(0) != 0).any())
+    domains = heights(has_volume, len(panes))
+    top = Top(domains[0], height - AROUND_PX - (32 if title else 0))
+    placed = events_by_bar(events, stamps)
+    names = _names(named)
+    rows = 1 + max((row for _, row, _ in placed), default=-1)
+    ends = price_range(drawn, log=log, below=top.part(rows), above=top.part(len(names)))
+
     few = len(frame) <= MOST_SHAPES
-    if kind == "candles" and few:
-        figure.add_trace(_candles(frame, x, palette))
+    if kind in ("candles", "bars") and few:
+        figure.add_traces(traces.candles(frame, slots, kind, palette, not_final=not_final))
     else:
-        floor = _floor(frame, previous_close)
-        figure.add_traces(_line(frame, x, palette, floor))
-        figure.update_yaxes(autorangeoptions={"minallowed": floor})
-    has_volume = bool((frame["volume"].fillna(0) != 0).any())
+        shape: Kind = "line" if kind == "line" else "area"
+        floor = 10 ** ends[0] if log else ends[0]
+        figure.add_traces(traces.closes(frame, slots, shape, palette, floor, not_final=not_final))
     if has_volume:
-        figure.add_trace(_volume(frame, x, palette, bars=few))
+        figure.add_traces(traces.volumes(frame, slots, palette, shapes=few, not_final=not_final))
+        figure.update_layout(yaxis2=volume_axis(frame, palette, domains[1]))
+        _write_head(figure, "Vol", palette, axis="y2")
+    for line in named:
+        dash = "dash" if line is other else None
+        figure.add_traces(traces.overlay(line, slots, decimals, dash=dash))
+    below = domains[len(domains) - len(panes) :]
+    for axis, pane, domain in zip(PANE_AXES, panes, below, strict=False):
+        _add_pane(
+            figure,
+            _pane_on(pane, frame.index),
+            axis=axis,
+            slots=slots,
+            domain=domain,
+            decimals=decimals,
+            palette=palette,
+        )
+    if placed:
+        figure.add_traces(traces.marks(placed, slots, palette, axis=EVENTS_AXIS, step=top.part(1)))
+        figure.update_layout(yaxis9=events_axis())
+    lowest = PANE_AXES[len(panes) - 1] if panes else "y2" if has_volume else "y"
     figure.update_xaxes(
         type="date",
-        rangebreaks=_breaks(stamps, intraday=intraday),
-        hoverformat="%a %-d %b %Y %H:%M" if intraday else "%a %-d %b %Y",
+        rangebreaks=breaks(stamps, intraday=intraday),
+        hoverformat=hover_format(slots, intraday=intraday),
         tickformatstops=INTRADAY_TICKS if intraday else None,
         rangeslider_visible=False,
-        anchor="y2" if has_volume else "y",
+        anchor=lowest,
         title=axis_title(wording.zone_words(zone), palette) if intraday else None,
     )
     figure.update_layout(
-        yaxis=_price_axis(palette, PRICE_PANE if has_volume else [0.0, 1.0]),
-        yaxis2=_volume_axis(frame, palette) if has_volume else None,
+        barmode="overlay", yaxis=price_axis(palette, domains[0], ends, drawn, log=log)
     )
-    before = previous_close
-    if before is None:
-        before = float(frame["close"].iloc[-2] if len(frame) > 1 else frame["open"].iloc[-1])
-    else:
-        rule(figure, before, palette.muted, "dot")
-        note(figure, before, f"Previous close {_label(before, currency)}", palette)
-    _mark_last_price(figure, float(frame["close"].iloc[-1]), before, palette, currency)
+    # A shade between lines turns the readout's order around, unless a legend says its own. It has
+    # no entry, so it is not drawn.
+    figure.update_layout(showlegend=True, legend_traceorder="normal")
+    figure.update_traces(showlegend=False)
+    for upper, lower in pairwise(domains):
+        _separate(figure, (upper[0] + lower[1]) / 2, palette)
+    if names:
+        _write_head(figure, "<br>".join(names), palette, axis="y")
+    _mark_levels(
+        figure, frame, previous_close, other=other, palette=palette, currency=currency, log=log
+    )
     return figure
 
 
@@ -164,146 +223,163 @@ def usage_figure(
     return figure
 
 
-def _price_axis(palette: Palette, domain: list[float]) -> dict[str, Any]:
-    return {
-        **make_axis(palette),
-        "domain": domain,
-        "side": "right",
-        "nticks": 7,
-        "separatethousands": True,
-        "exponentformat": "none",
-        "showspikes": True,
-        "spikemode": "across",
-        "spikesnap": "cursor",
-    }
+def _on(line: Line, index: pd.Index) -> Line:
+    """The line's part over these bars."""
+    lower_upper = line.band and (line.band[0].reindex(index), line.band[1].reindex(index))
+    return replace(line, values=line.values.reindex(index), band=lower_upper)
 
 
-def _volume_axis(frame: pd.DataFrame, palette: Palette) -> dict[str, Any]:
-    """One tick, at the most: plotly's own would be spelt 500k, and B is no prefix of SI."""
-    most = float(frame["volume"].max())
-    return {
-        **make_axis(palette),
-        "domain": VOLUME_PANE,
-        "anchor": "x",
-        "side": "right",
-        "rangemode": "tozero",
-        "tickvals": [most],
-        "ticktext": [wording.compact(most)],
-        "fixedrange": True,
-    }
+def _pane_on(pane: Pane, index: pd.Index) -> Pane:
+    histogram = None if pane.histogram is None else pane.histogram.reindex(index)
+    return replace(pane, lines=[_on(line, index) for line in pane.lines], histogram=histogram)
 
 
-def _candles(frame: pd.DataFrame, x: np.ndarray[Any, Any], palette: Palette) -> go.Candlestick:
-    return go.Candlestick(
-        x=x,
-        **{name: frame[name].to_numpy() for name in ("open", "high", "low", "close")},
-        increasing={"line": {"color": palette.up, "width": 1}, "fillcolor": palette.up},
-        decreasing={"line": {"color": palette.down, "width": 1}, "fillcolor": palette.down},
-        hovertemplate=_readout(frame, "%{open", "%{high", "%{low", "%{close"),
-    )
+def _rebased(
+    benchmark: tuple[str, pd.Series],
+    frame: pd.DataFrame,
+    stamps: pd.DatetimeIndex,
+    zone: ZoneInfo,
+    palette: Palette,
+) -> Line:
+    """Another's closes, scaled to meet the first close that both have.
+
+    Weeks are the same by their Monday, as their last trading days may differ.
+    """
+    name, closes = benchmark
+    theirs = pd.DatetimeIndex(closes.index)
+    theirs = theirs if theirs.tz is None else theirs.tz_convert(zone).tz_localize(None)
+    ours = stamps
+    if is_weekly(stamps):
+        ours, theirs = weeks_of(stamps), weeks_of(theirs)
+    values = closes.groupby(theirs).last().reindex(ours).astype("float64").set_axis(frame.index)
+    both = frame["close"].notna() & (values > 0)
+    if not both.any():
+        return Line(name, values, palette.muted, missing="no bars in this range")
+    first = int(both.to_numpy().argmax())
+    factor = float(frame["close"].iloc[first]) / float(values.iloc[first])
+    return Line(name, values * factor, palette.muted)
 
 
-def _line(
-    frame: pd.DataFrame, x: np.ndarray[Any, Any], palette: Palette, floor: float
-) -> list[go.Scatter]:
-    """The closes, over a shade that goes down to the bottom of the pane."""
-    ground = go.Scatter(
-        x=x[[0, -1]], y=[floor, floor], mode="lines", line={"width": 0}, hoverinfo="skip"
-    )
-    line = go.Scatter(
-        x=x,
-        y=frame["close"].to_numpy(),
-        customdata=frame[["open", "high", "low"]].to_numpy(),
-        mode="lines",
-        line={"color": palette.accent, "width": 1.8},
-        fill="tonexty",
-        fillcolor=faint(palette.accent, 0.09),
-        hovertemplate=_readout(
-            frame, "%{customdata[0]", "%{customdata[1]", "%{customdata[2]", "%{y"
-        ),
-    )
-    return [ground, line]
+def _drawn(frame: pd.DataFrame, lines: Sequence[Line], previous_close: float | None) -> Floats:
+    """All prices that the price pane shows."""
+    parts = [frame[name] for name in ("low", "high", "close")]
+    for line in lines:
+        parts += [line.values, *(line.band or ())]
+    if previous_close is not None:
+        parts.append(pd.Series([previous_close]))
+    every: Floats = np.concatenate([part.to_numpy(dtype="float64") for part in parts])
+    return every[np.isfinite(every)]
 
 
-def _floor(frame: pd.DataFrame, previous_close: float | None) -> float:
-    """A little below all that is drawn."""
-    closes = [float(frame["close"].min()), float(frame["close"].max())]
-    drawn = closes if previous_close is None else [*closes, previous_close]
-    return min(drawn) - 0.06 * ((max(drawn) - min(drawn)) or abs(max(drawn)) or 1.0)
-
-
-def _readout(frame: pd.DataFrame, *fields: str) -> str:
-    decimals = 4 if float(frame["close"].iloc[-1]) < 1 else 2
-    parts = [
-        f"{letter} {field}:,.{decimals}f}}" for letter, field in zip("OHLC", fields, strict=True)
-    ]
-    return f"{parts[0]}  {parts[1]}<br>{parts[2]}  <b>{parts[3]}</b><extra></extra>"
-
-
-def _volume(
-    frame: pd.DataFrame, x: np.ndarray[Any, Any], palette: Palette, *, bars: bool
-) -> go.Bar | go.Scatter:
-    """Bars coloured by whether the price rose from open to close; many of them as one area."""
-    shared: dict[str, Any] = {
-        "x": x,
-        "y": frame["volume"].to_numpy(),
-        "yaxis": "y2",
-        "customdata": [wording.compact(number) for number in frame["volume"].tolist()],
-        "hovertemplate": "Vol %{customdata}<extra></extra>",
-    }
-    if not bars:
-        return go.Scatter(
-            **shared,
-            mode="lines",
-            line={"color": palette.volume, "width": 1},
-            fill="tozeroy",
-            fillcolor=faint(palette.volume, 0.4),
-        )
-    rose = np.sign((frame["close"] - frame["open"]).fillna(0).to_numpy()).astype("int8")
-    return go.Bar(
-        **shared,
-        marker={
-            # One small number a bar instead of its colour's name.
-            "color": rose,
-            "cmin": -1,
-            "cmax": 1,
-            "colorscale": [[0, palette.down], [0.5, palette.volume], [1, palette.up]],
-            "opacity": 0.5,
-            "line": {"width": 0},
-        },
-    )
-
-
-def _breaks(stamps: pd.DatetimeIndex, *, intraday: bool) -> list[dict[str, Any]]:
-    """What the x axis leaves out. Weekends are one rule, unless some have bars (Bombay's do)."""
-    if intraday:
-        return [
-            {"bounds": [end.isoformat(sep=" "), start.isoformat(sep=" ")]}
-            for end, start in nights(stamps)
-        ]
-    missing = days_off(stamps)
-    if missing.empty:
-        return []
-    if not (stamps.day_of_week < SATURDAY).all():
-        return [{"values": _days(missing)}]
-    holidays = _days(missing[missing.day_of_week < SATURDAY])
-    return [{"bounds": ["sat", "mon"]}, *([{"values": holidays}] if holidays else [])]
-
-
-def _days(stamps: pd.DatetimeIndex) -> list[str]:
-    return list(stamps.strftime("%Y-%m-%d"))
-
-
-def _mark_last_price(
-    figure: go.Figure, last: float, before: float, palette: Palette, currency: str
+def _add_pane(
+    figure: go.Figure,
+    pane: Pane,
+    *,
+    axis: str,
+    slots: Slots,
+    domain: list[float],
+    decimals: int,
+    palette: Palette,
 ) -> None:
-    """A dashed line and a tag on the axis, coloured by the change from the price before."""
+    """A pane with its guides, and its name at the top left in the colours of its lines."""
+    figure.add_traces(traces.pane(pane, slots, axis, decimals, palette))
+    figure.update_layout({f"yaxis{axis[1:]}": pane_axis(pane, palette, domain)})
+    ends: dict[str, Any] = {"xref": "paper", "x0": 0, "x1": 1, "yref": axis, "layer": "below"}
+    for guide in pane.guides:
+        line = {"color": palette.muted, "width": 1, "dash": "dot"}
+        figure.add_shape(type="line", y0=guide, y1=guide, line=line, opacity=0.6, **ends)
+    if len(pane.guides) == 2:
+        shade = {"fillcolor": faint(palette.volume, 0.1), "line": {"width": 0}}
+        figure.add_shape(type="rect", y0=pane.guides[0], y1=pane.guides[1], **shade, **ends)
+    words = _coloured(pane.title, pane.lines[0].colour if len(pane.lines) == 1 else palette.text)
+    if len(pane.lines) > 1:
+        words += "".join(f"   {_coloured(line.name, line.colour)}" for line in pane.lines)
+    if pane.missing:
+        words += f" ({inert(pane.missing)})"
+    _write_head(figure, words, palette, axis=axis)
+
+
+def _names(lines: Sequence[Line]) -> list[str]:
+    """The rows at the top left of the prices: the lines' names in their colours."""
+    words = [
+        _coloured(line.name, line.colour) + (f" ({inert(line.missing)})" if line.missing else "")
+        for line in lines
+    ]
+    starts = range(0, len(words), NAMES_IN_A_ROW)
+    return ["   ".join(words[start : start + NAMES_IN_A_ROW]) for start in starts]
+
+
+def _coloured(text: str, colour: str) -> str:
+    return f'<span style="color:{colour}">{inert(text)}</span>'
+
+
+def _write_head(figure: go.Figure, words: str, palette: Palette, *, axis: str) -> None:
+    where = {"x": 0, "y": 1, "yref": f"{axis} domain", "xanchor": "left", "yanchor": "top"}
+    look = {"bgcolor": faint(palette.background, 0.75), "borderpad": 1, "align": "left"}
+    write(figure, words, palette.muted, **where, **look)
+
+
+def _separate(figure: go.Figure, y: float, palette: Palette) -> None:
+    line = {"color": palette.border, "width": 1}
+    figure.add_shape(type="line", xref="paper", yref="paper", x0=0, x1=1, y0=y, y1=y, line=line)
+
+
+def _mark_levels(
+    figure: go.Figure,
+    frame: pd.DataFrame,
+    previous_close: float | None,
+    *,
+    other: Line | None,
+    palette: Palette,
+    currency: str,
+    log: bool,
+) -> None:
+    """The previous close, the end of the benchmark, and the last price as a tag on the axis.
+
+    The last price's colour is that of its change from the price before.
+    """
+    known = frame["close"].dropna()
+    last = float(known.iloc[-1])
+    before = previous_close
+    if before is None:
+        before = float(known.iloc[-2] if len(known) > 1 else frame["open"].iloc[-1])
+    else:
+        rule(figure, before, palette.muted, "dot")
+        words = f"Previous close {_label(before, currency)}"
+        note(figure, _place(before, log=log), words, palette)
+    if other is not None and other.missing is None:
+        _name_end(figure, other, last, palette, log=log)
     colour = palette.up if last > before else palette.down if last < before else palette.flat
     tag = _label(last, currency)
     rule(figure, last, colour, "dash")
     look = {"bgcolor": colour, "borderpad": 2, "xshift": 3}
-    write(figure, tag, palette.background, x=1, y=last, yref="y", xanchor="left", **look)
+    at = {"x": 1, "y": _place(last, log=log), "yref": "y", "xanchor": "left"}
+    write(figure, tag, palette.background, **at, **look)
     figure.update_layout(margin_r=max(52, 12 + 7 * len(tag)))
+
+
+def _name_end(figure: go.Figure, line: Line, last: float, palette: Palette, *, log: bool) -> None:
+    """The benchmark's name and change over the range at its end, away from the last price."""
+    known = line.values.dropna()
+    end = float(known.iloc[-1])
+    words = f"{inert(line.name)} {wording.percent(100 * (end / float(known.iloc[0]) - 1))}"
+    write(
+        figure,
+        words,
+        line.colour,
+        x=1,
+        y=_place(end, log=log),
+        yref="y",
+        xanchor="right",
+        yanchor="bottom" if end >= last else "top",
+        bgcolor=faint(palette.background, 0.75),
+        borderpad=1,
+    )
+
+
+def _place(price: float, *, log: bool) -> float:
+    """Where a note is put: Plotly wants an exponent of ten on a log axis, unlike for shapes."""
+    return math.log10(price) if log else price
 
 
 def _label(value: float, currency: str) -> str:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from stocktracker import header, tables, ui
+from stocktracker import header, keyboard, tables, ui, watchlist_view
+from stocktracker.keyboard import Key
 from stocktracker.model import Feed
 
 PAGES = Path(__file__).parent.parent / "pages"
@@ -21,23 +22,41 @@ def main() -> None:
     # Not a material icon: as a favicon that would be fetched from another server.
     st.set_page_config(page_title="stocktracker", page_icon=str(ASSETS / "icon.svg"), layout="wide")
     st.logo(str(ASSETS / "logo.svg"), size="large", icon_image=str(ASSETS / "icon.svg"))
-    page = st.navigation(
-        [
-            st.Page(PAGES / "live.py", title="Live", icon=":material/monitoring:", default=True),
-            st.Page(PAGES / "history.py", title="History", icon=":material/candlestick_chart:"),
-            st.Page(PAGES / "status.py", title="Status", icon=":material/health_metrics:"),
-        ],
-        position="top",
-    )
+    pages = {
+        Key.GO_LIVE: st.Page(
+            PAGES / "live.py", title="Live", icon=":material/monitoring:", default=True
+        ),
+        Key.GO_HISTORY: st.Page(
+            PAGES / "history.py", title="History", icon=":material/candlestick_chart:"
+        ),
+        Key.GO_COMPARE: st.Page(
+            PAGES / "compare.py", title="Compare", icon=":material/stacked_line_chart:"
+        ),
+        Key.COMPANY: st.Page(PAGES / "company.py", title="Company", icon=":material/apartment:"),
+        Key.GO_MARKET: st.Page(PAGES / "market.py", title="Market", icon=":material/public:"),
+        Key.GO_STATUS: st.Page(
+            PAGES / "status.py", title="Status", icon=":material/health_metrics:"
+        ),
+    }
+    page = st.navigation(list(pages.values()), position="top")
+    keyboard.pressed()
+    going = keyboard.take(*pages)
+    if going:
+        st.switch_page(pages[going])
     runtime = ui.current_runtime()
     with st.sidebar:
+        watchlist_view.choose(runtime)
         tickers = ui.choose_tickers(runtime)
+        if keyboard.take(Key.PAUSE):
+            ui.toggle_pause()
         ui.choose_refresh()
+        keyboard.help_button()
         header.plan_note(runtime)
         st.html(tables.STYLE)
     for ticker in tickers:
         runtime.load_stored(ticker, [Feed.QUOTE])  # for the strip's age, before the page is drawn
     header.header(runtime, tickers)
+    keyboard.show_help()
     page.run()
 
 

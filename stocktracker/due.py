@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from stocktracker.board import Snapshot
+from stocktracker.fundamentals import Splits
+from stocktracker.jumps import needs_splits
 from stocktracker.markets import US, Session, calendar, calendar_of, exchange_of
-from stocktracker.model import Attempt, Bars, Feed, Outcome, Want
+from stocktracker.model import Attempt, Bars, Feed, Outcome, Ticker, Want
 from stocktracker.plans import DAY, Capability, Liveness, Rights
 from stocktracker.publication import Publication
 from stocktracker.wants import Wanted
@@ -20,8 +22,29 @@ SETTLE = timedelta(minutes=1)  # after the close, for the closing auction's pric
 DAILY_AFTER_CLOSE = timedelta(minutes=30)
 INTRADAY_BAR = timedelta(minutes=5)
 WEEKLY_AGAIN = timedelta(days=30)
+MOVERS_AFTER_CLOSE = timedelta(hours=6)
 COMPACT_REACH = timedelta(days=120)  # of calendar, a little less than compact's hundred bars
 COMPACT_INTRADAY = timedelta(hours=6)
+COMPACT_BARS = 100
+# A day's change within these is none of the jumps that `jumps` knows.
+SMALLEST_FALL, SMALLEST_RISE = 0.78, 1.28
+LOOK_AGAIN = timedelta(hours=12)  # for a split that upstream may not have known that day
+
+# How soon the facts beside prices can hold anything new worth a call: on a plan whose calls are
+# counted by the day, and on the others.
+FACTS_AGAIN: Mapping[Feed, tuple[timedelta, timedelta]] = {
+    Feed.SPLITS: (30 * DAY, 7 * DAY),
+    Feed.DIVIDENDS: (30 * DAY, 7 * DAY),
+    Feed.COMPANY: (7 * DAY, DAY),
+    Feed.EARNINGS: (14 * DAY, DAY),
+    Feed.INCOME: (30 * DAY, 7 * DAY),
+    Feed.BALANCE: (30 * DAY, 7 * DAY),
+    Feed.CASH_FLOW: (30 * DAY, 7 * DAY),
+    Feed.NEWS: (timedelta(hours=12), timedelta(minutes=30)),
+    Feed.MOVERS: (timedelta(hours=12), timedelta(minutes=15)),
+    Feed.CALENDAR: (7 * DAY, DAY),
+    Feed.MARKETS: (timedelta(hours=12), timedelta(minutes=15)),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +58,7 @@ class Known:
     always: bool
     publications: Mapping[str, Publication]
     may_explore: bool
+    counted: bool = False  # whether the plan's calls are counted by the day
 
     @property
     def liveness(self) -> Liveness:
@@ -75,6 +99,8 @@ def turn_of(want: Want, wanted: Wanted, known: Known, spread: timedelta) -> Turn
     if attempt is not None and attempt.outcome is Outcome.FAILED:
         at = attempt.retry_at or attempt.at
         return Turn(at, f"again after: {attempt.kind}", since, full=full)
+    if want.feed in FACTS_AGAIN:
+        return _facts(want, attempt, since, known)
     rules: Mapping[Feed, Callable[[], Turn]] = {
         Feed.QUOTE: lambda: _quote(want, attempt, since, known, spread),
         Feed.DAILY: lambda: _daily(want, attempt, since, known, full=full),
@@ -187,6 +213,72 @@ def _intraday(
         return Turn(settled, "the last bars of the day", since, full=full)
     opens = exchange.next_session(known.now - delay).open + delay + INTRADAY_BAR
     return Turn(opens, f"when {exchange.exchange.name} opens", since, full=full)
+
+
+def _facts(want: Want, attempt: Attempt | None, since: datetime, known: Known) -> Turn:
+    """Once in a while; splits at once where the bars jump as if there had been one."""
+    asked = attempt.at if attempt else since - DAY
+    if want.feed is Feed.SPLITS and looks_split(want.ticker, known):
+        at = asked + LOOK_AGAIN if attempt else since
+        return Turn(at, "a jump that looks like a split", since)
+    if want.feed is Feed.MOVERS:
+        return _movers(asked, since, known)
+    again = facts_again(want.feed, counted=known.counted)
+    words = f"every {again.days} days" if again > DAY else "once a day"
+    if again < DAY:
+        words = f"every {again.total_seconds() / 60:.0f} min"
+    return Turn(asked + again if attempt else since, words, since)
+
+
+def _movers(asked: datetime, since: datetime, known: Known) -> Turn:
+    """Of the last close on an end-of-day plan; while the US trades on the others."""
+    us = calendar(US)
+    if known.liveness is Liveness.END_OF_DAY:
+        session = us.last_closed(known.now - MOVERS_AFTER_CLOSE)
+        out = session.close + MOVERS_AFTER_CLOSE
+        if asked < out:
+            return Turn(max(since, out), f"the movers of {session.day:%a %d %b}", since)
+        running = us.last_opened(known.now)
+        upcoming = running if known.now < running.close + MOVERS_AFTER_CLOSE else None
+        following = upcoming or us.next_session(known.now)
+        return Turn(
+            following.close + MOVERS_AFTER_CLOSE, f"the movers of {following.day:%a %d %b}", since
+        )
+    again = facts_again(Feed.MOVERS, counted=known.counted)
+    delay = known.liveness.delay
+    session = us.last_opened(known.now - delay)
+    settled = session.close + delay + SETTLE
+    if known.always or known.now - delay < session.close:
+        return Turn(asked + again, f"every {again.total_seconds() / 60:.0f} min", since)
+    if asked < settled:
+        return Turn(settled, "the movers of the day", since)
+    return Turn(us.next_session(known.now - delay).open + delay + again, "when NYSE opens", since)
+
+
+def facts_again(feed: Feed, *, counted: bool) -> timedelta:
+    """How long the facts of a feed stand before they are worth another call."""
+    return FACTS_AGAIN[feed][0 if counted else 1]
+
+
+def looks_split(ticker: Ticker, known: Known) -> bool:
+    """Whether the daily bars jump by what a split would do, newer than what is known of splits."""
+    bars = known.board.bars.get(Want(Feed.DAILY, ticker))
+    if bars is None:
+        return False
+    frame = bars.frame.iloc[-COMPACT_BARS:]
+    closes = frame["close"].to_numpy()
+    # Cheap enough to look at on every plan: nearly all of them end here.
+    steps = closes[1:] / closes[:-1]
+    if not ((steps < SMALLEST_FALL) | (steps > SMALLEST_RISE)).any():
+        return False
+    want = Want(Feed.SPLITS, ticker)
+    attempt, splits = known.board.attempts.get(want), known.board.facts.get(want)
+    answered = attempt is not None and attempt.outcome is not Outcome.FAILED
+    return needs_splits(
+        frame,
+        splits if isinstance(splits, Splits) else None,
+        asked_at=attempt.at if attempt is not None and answered else None,
+    )
 
 
 def _listing(attempt: Attempt | None, since: datetime) -> Turn:

@@ -1,4 +1,4 @@
-"""Records to bytes and back: a line of JSON, and for bars an Arrow stream after it.
+"""Records to bytes and back: a line of JSON, and after it, for bars, an Arrow stream.
 
 Decoding trusts nothing: what does not have the shape it must have raises ValueError, KeyError or
 TypeError, which the store turns into a miss.
@@ -7,17 +7,20 @@ TypeError, which the store turns into a miss.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from typing import Any, TypeVar
 
+import msgspec
 import pandas as pd
 import pyarrow as pa
 
+from stocktracker.fundamentals import KINDS, Movers, News, Statement
 from stocktracker.model import (
     Attempt,
     Bars,
     Data,
+    Facts,
     Interval,
     Listed,
     Listing,
@@ -30,6 +33,8 @@ from stocktracker.plans import Liveness
 T = TypeVar("T")
 
 BAR_COLUMNS = frozenset({"open", "high", "low", "close", "volume", "fetched_at"})
+# By name of the class, as several feeds have data of one kind.
+FACTS = {kind.__name__: kind for kind in KINDS.values()}
 
 
 def encode_document(content: dict[str, Any]) -> bytes:
@@ -73,7 +78,9 @@ def encode_data(data: Data) -> bytes:
         return _encode_quote(data)
     if isinstance(data, Bars):
         return _encode_bars(data)
-    return _encode_listing(data)
+    if isinstance(data, Listing):
+        return _encode_listing(data)
+    return _encode_facts(data)
 
 
 def decode_data(content: bytes) -> Data:
@@ -83,6 +90,7 @@ def decode_data(content: bytes) -> Data:
         "quote": _decode_quote,
         "bars": _decode_bars,
         "listing": _decode_listing,
+        "facts": _decode_facts,
     }
     return decoders[found["kind"]](found, rest)
 
@@ -181,6 +189,31 @@ def _decode_listing(found: dict[str, Any], rest: bytes) -> Listing:
         for ticker, name, exchange, kind in json.loads(rest)
     }
     return Listing(rows, _instant(found["fetched_at"]), str(found["source"]))
+
+
+def _encode_facts(facts: Facts) -> bytes:
+    head = {"kind": "facts", "type": type(facts).__name__}
+    return encode_document(head) + b"\n" + msgspec.json.encode(facts)
+
+
+def _decode_facts(found: dict[str, Any], rest: bytes) -> Facts:
+    """msgspec checks types, and raises ValueError; what it does not check is checked here."""
+    facts = msgspec.json.decode(rest, type=FACTS[found["type"]])
+    if any(instant.tzinfo is None for instant in _instants_of(facts)):
+        raise ValueError("an instant without a time zone")
+    if isinstance(facts, Statement):
+        for periods in (facts.annual, facts.quarterly):
+            if any(len(amounts) != len(periods.ends) for amounts in periods.lines.values()):
+                raise ValueError("amounts that belong to no period")
+    return facts
+
+
+def _instants_of(facts: Facts) -> Iterator[datetime]:
+    yield facts.fetched_at
+    if isinstance(facts, Movers):
+        yield facts.as_of
+    if isinstance(facts, News):
+        yield from (article.published_at for article in facts.articles)
 
 
 def _instant(text: str) -> datetime:

@@ -6,28 +6,61 @@ means for the next one is the poller's business. Never retries, never caches, ne
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
+from stocktracker import fundamental_replies, market_replies
 from stocktracker.clock import Clock
 from stocktracker.errors import UnreadableReply
 from stocktracker.journal import make_redactor
-from stocktracker.model import Bars, Call, Feed, Listing, Quote, Ticker
+from stocktracker.model import (
+    WHOLE_MARKET,
+    Bars,
+    Call,
+    Facts,
+    Feed,
+    Fetched,
+    Listing,
+    Quote,
+    Ticker,
+)
 from stocktracker.notices import load_json, raise_if_refused
 from stocktracker.plans import Liveness
+from stocktracker.queries import FUNCTIONS, entitlement, facts_query
 from stocktracker.replies import parse_bars, parse_bulk, parse_listing, parse_quote
 from stocktracker.transport import DEADLINE, MAX_BYTES, Transport
+from stocktracker.values import UNEXPECTED
 
 BULK_AT_MOST = 100
 # The listing is free with the demonstration key, so the owner's is not shown for it.
 DEMO_KEY = "demo"
 
-# What parsing raises for a shape that nobody thought of.
-UNEXPECTED = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RecursionError)
-
 T = TypeVar("T")
+
+
+class ParseFacts(Protocol):
+    """Takes JSON, and for the calendar the text of its CSV."""
+
+    def __call__(
+        self, body: object, ticker: Ticker, *, fetched_at: datetime, source: str
+    ) -> Facts: ...
+
+
+PARSERS: Mapping[Feed, ParseFacts] = {
+    Feed.SPLITS: fundamental_replies.parse_splits,
+    Feed.DIVIDENDS: fundamental_replies.parse_dividends,
+    Feed.COMPANY: fundamental_replies.parse_company,
+    Feed.EARNINGS: fundamental_replies.parse_earnings,
+    Feed.INCOME: fundamental_replies.parse_statement,
+    Feed.BALANCE: fundamental_replies.parse_statement,
+    Feed.CASH_FLOW: fundamental_replies.parse_statement,
+    Feed.NEWS: market_replies.parse_news,
+    Feed.MOVERS: market_replies.parse_movers,
+    Feed.CALENDAR: market_replies.parse_calendar,
+    Feed.MARKETS: market_replies.parse_markets,
+}
 
 
 class Fetcher:
@@ -66,7 +99,7 @@ class Fetcher:
         """Cut off calls under way; later ones fail. May be called twice."""
         self._transport.close()
 
-    def fetch(self, call: Call) -> list[Quote] | Bars | Listing:
+    def fetch(self, call: Call) -> Fetched:
         """Carry out a call of the plan. Raises FetchError."""
         if call.feed is Feed.LISTING:
             return self.fetch_listing()
@@ -75,11 +108,16 @@ class Fetcher:
         (ticker,) = call.tickers
         if call.feed is Feed.QUOTE:
             return [self.fetch_quote(ticker)]
-        if call.feed is Feed.DAILY:
-            return self.fetch_daily(ticker, full=call.full)
-        if call.feed is Feed.WEEKLY:
+        if call.feed in PARSERS:
+            return self.fetch_facts(call.feed, ticker)
+        return self._fetch_bars(call.feed, ticker, full=call.full)
+
+    def _fetch_bars(self, feed: Feed, ticker: Ticker, *, full: bool) -> Bars:
+        if feed is Feed.DAILY:
+            return self.fetch_daily(ticker, full=full)
+        if feed is Feed.WEEKLY:
             return self.fetch_weekly(ticker)
-        return self.fetch_intraday(ticker, full=call.full)
+        return self.fetch_intraday(ticker, full=full)
 
     def fetch_quote(self, ticker: Ticker) -> Quote:
         """The ticker's quote; of the last trading day where the plan has no live ones."""
@@ -92,7 +130,7 @@ class Fetcher:
             )
             return self._timed(quote)
 
-        return self._ask("GLOBAL_QUOTE", read, ticker, symbol=ticker, **_entitlement(liveness))
+        return self._ask("GLOBAL_QUOTE", read, ticker, symbol=ticker, **entitlement(liveness))
 
     def fetch_quotes(self, tickers: Sequence[Ticker]) -> list[Quote]:
         """Quotes of up to a hundred US tickers; those that upstream has nothing for are missing."""
@@ -121,7 +159,7 @@ class Fetcher:
             Feed.DAILY,
             ticker,
             outputsize=_size(full),
-            **_entitlement(self.liveness),
+            **entitlement(self.liveness),
         )
 
     def fetch_weekly(self, ticker: Ticker) -> Bars:
@@ -138,20 +176,30 @@ class Fetcher:
             extended_hours="false",
             adjusted="false",
             outputsize=_size(full),
-            **_entitlement(self.liveness),
+            **entitlement(self.liveness),
         )
 
     def fetch_listing(self) -> Listing:
         """All active US tickers."""
 
         def read(content: bytes, fetched_at: datetime, source: str) -> Listing:
-            if content.lstrip()[:1] in (b"{", b"<"):
-                self._load(content, None)
-                raise UnreadableReply
-            text = content.decode("utf-8-sig")
+            text = self._load_table(content)
             return parse_listing(text, fetched_at=fetched_at, source=source)
 
         return self._ask("LISTING_STATUS", read, None, key=DEMO_KEY)
+
+    def fetch_facts(self, feed: Feed, ticker: Ticker) -> Facts:
+        """What else is known of a ticker or of WHOLE_MARKET, of the kind that KINDS has."""
+        parse = PARSERS[feed]
+        about = None if ticker == WHOLE_MARKET else ticker
+
+        def read(content: bytes, fetched_at: datetime, source: str) -> Facts:
+            is_table = feed is Feed.CALENDAR
+            body = self._load_table(content) if is_table else self._load(content, about)
+            return parse(body, ticker, fetched_at=fetched_at, source=source)
+
+        query = facts_query(feed, ticker, self.liveness)
+        return self._ask(FUNCTIONS[feed], read, about, **query)
 
     def _bars(self, function: str, feed: Feed, ticker: Ticker, **query: str) -> Bars:
         def read(content: bytes, fetched_at: datetime, source: str) -> Bars:
@@ -164,6 +212,13 @@ class Fetcher:
         body: object = load_json(content, ticker)
         raise_if_refused(body, ticker, redact=self._redact)
         return body
+
+    def _load_table(self, content: bytes) -> str:
+        """The text of a CSV. Refusals come as JSON all the same."""
+        if content.lstrip()[:1] in (b"{", b"<"):
+            self._load(content, None)
+            raise UnreadableReply
+        return content.decode("utf-8-sig")
 
     def _ask(
         self,
@@ -192,11 +247,6 @@ class Fetcher:
             why = f"unexpected {type(error).__name__}"
         # Raised out here, so that it does not carry the error along, whose text quotes the body.
         raise UnreadableReply(ticker, why=why)
-
-
-def _entitlement(liveness: Liveness) -> dict[str, str]:
-    """Without it even a paid key is given yesterday's data."""
-    return {} if liveness is Liveness.END_OF_DAY else {"entitlement": liveness.value}
 
 
 def _size(full: bool) -> str:

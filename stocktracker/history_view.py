@@ -1,123 +1,52 @@
-"""The pieces of the History page."""
+"""The History page below its controls: the chart, where its bars are from, exports."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from zoneinfo import ZoneInfo
+from dataclasses import dataclass
+from typing import Literal
 
+import pandas as pd
 import streamlit as st
 
-from stocktracker import ui, wording
-from stocktracker.analytics import Range, cut, start_of
-from stocktracker.bars import is_final, with_running_day
+from stocktracker import asking, frontend, plot, ui, wording
+from stocktracker.adjust import Series
 from stocktracker.charts import price_figure
-from stocktracker.export import history_csv
+from stocktracker.drawn import Event
+from stocktracker.export import history_csv, tables_xlsx
+from stocktracker.histories import FEEDS, earnings_of, history_of
+from stocktracker.history import History
+from stocktracker.history_controls import View
 from stocktracker.model import Bars, Feed, Interval, Ticker, Want
-from stocktracker.palette import DARK, LIGHT
-from stocktracker.plans import DAY, Capability
-from stocktracker.plotting import CONFIG
-from stocktracker.ranges import Choice, choices, interval_words
+from stocktracker.palette import DARK, LIGHT, Scheme, with_scheme
+from stocktracker.plotting import to_bytes
+from stocktracker.ranges import Choice, interval_words
 from stocktracker.runtime import Runtime
+from stocktracker.studies import draw_studies
 
-FEEDS = (Feed.DAILY, Feed.WEEKLY, Feed.INTRADAY)
-RANGE = "range"
-TICKER = "ticker"
 HEIGHT = 470
+PANE_HEIGHT = 110  # more for each pane of an indicator
+ACTIONS = (Feed.SPLITS, Feed.DIVIDENDS, Feed.EARNINGS)
+SHAPES: dict[str, Literal["candles", "bars", "area"]] = {
+    "Candles": "candles",
+    "Bars": "bars",
+    "Line": "area",
+}
 
 
-def choose_ticker(tickers: Sequence[Ticker]) -> Ticker:
-    """One of the chosen tickers; the link's, where it names one of them."""
-    linked = st.query_params.get(TICKER)
-    held = st.session_state.get("history ticker", linked)
-    index = tickers.index(Ticker(held)) if held in tickers else 0
-    ticker = st.selectbox(
-        "Ticker",
-        tickers,
-        index=index,
-        key="ticker of history",
-        label_visibility="collapsed",
-        width=180,
-    )
-    st.session_state["history ticker"] = ticker
-    if st.query_params.get(TICKER) != ticker:
-        st.query_params[TICKER] = ticker
-    return ticker
+def wants_of(runtime: Runtime, ticker: Ticker, choice: Choice, view: View) -> list[Want]:
+    """The chart's bars, the quote above it, splits and the like, and the benchmark's bars."""
+    wants = [Want(feed, ticker) for feed in sorted({Feed.QUOTE, Feed.DAILY, choice.feed})]
+    if view.benchmark is not None:
+        wants += [Want(feed, view.benchmark) for feed in sorted({Feed.DAILY, choice.feed})]
+    return wants + asking.wanted(runtime, [Want(feed, ticker) for feed in ACTIONS])
 
 
-def choose_range(runtime: Runtime, ticker: Ticker) -> Choice:
-    """The row of range buttons; those that cannot be filled are disabled and say why."""
-    runtime.load_stored(ticker, FEEDS)
-    offered = choices(
-        {feed: runtime.board.read_bars(feed, ticker) for feed in FEEDS},
-        intraday=runtime.allows(Capability.INTRADAY),
-        full_daily=runtime.allows(Capability.FULL_DAILY),
-        calls_left=calls_left(runtime),
-    )
-    linked = st.query_params.get(RANGE)
-    held = st.session_state.get(RANGE, linked)
-    current = Range(held) if held in set(Range) else Range.THREE_MONTHS
-    if offered[current].blocked:
-        current = Range.THREE_MONTHS
-    with st.container(horizontal=True, gap="small", key="ranges"):
-        for each, choice in offered.items():
-            if st.button(
-                each.value,
-                key=f"range {each.value}",
-                type="primary" if each is current else "tertiary",
-                disabled=choice.blocked is not None,
-                help=choice.blocked or _cost(runtime, choice),
-            ):
-                st.session_state[RANGE] = each.value
-                st.query_params[RANGE] = each.value
-                st.rerun()
-    return offered[current]
-
-
-def calls_left(runtime: Runtime) -> int:
-    """Calls left today; where no limit is as long as a day, there is always a next one."""
-    left = runtime.read_allowance().left_within(DAY)
-    return 1 if left is None else left
-
-
-def _cost(runtime: Runtime, choice: Choice) -> str | None:
-    """What pressing the button costs, where it costs a call that counts."""
-    left = runtime.read_allowance().left_within(DAY)
-    if choice.cost == 0 or left is None:
-        return None
-    return f"Takes 1 of {left} calls left today, once for everybody"
-
-
-def wants_of(ticker: Ticker, choice: Choice) -> list[Want]:
-    """The chart's bars, and the quote above it with the running day's bar."""
-    feeds = {Feed.QUOTE, Feed.DAILY, choice.feed}
-    return [Want(feed, ticker) for feed in sorted(feeds)]
-
-
-def headline(runtime: Runtime, ticker: Ticker) -> None:
-    row = runtime.read_rows([ticker])[0]
-    quote = row.quote
-    name = wording.escape_markdown(row.name) if row.name else ""
-    st.markdown(
-        f"#### {wording.escape_markdown(ticker)} :gray[{name}]" if name else f"#### {ticker}"
-    )
-    if quote is None:
-        return
-    change = quote.change
-    colour = "gray" if not change or round(change, 4) == 0 else "green" if change > 0 else "red"
-    text = wording.change(change, quote.change_percent)
-    age = wording.age(row.age) if row.age is not None else wording.NOTHING
-    price = wording.escape_markdown(wording.price(quote.price, quote.currency))
-    when = "now" if age == "now" else f"{age} ago"
-    st.markdown(f"**{price}** :{colour}[{text}] :gray[· {row.freshness} · {when}]")
-
-
-def bars_of(runtime: Runtime, ticker: Ticker, choice: Choice) -> Bars | None:
-    """The stored bars of the choice; daily ones with the running day's from a live quote."""
-    bars = runtime.board.read_bars(choice.feed, ticker)
-    if bars is None or bars.interval is not Interval.DAILY:
-        return bars
-    return with_running_day(bars, runtime.board.read_quote(ticker))
+def load(runtime: Runtime, ticker: Ticker, benchmark: Ticker | None) -> None:
+    """Have the board show what is stored, before anything is asked for."""
+    runtime.load_stored(ticker, (*FEEDS, *ACTIONS))
+    if benchmark is not None:
+        runtime.load_stored(benchmark, FEEDS)
 
 
 def explain_missing(runtime: Runtime, ticker: Ticker, choice: Choice) -> None:
@@ -125,102 +54,178 @@ def explain_missing(runtime: Runtime, ticker: Ticker, choice: Choice) -> None:
     want = Want(choice.feed, ticker)
     attempt, due = snapshot.attempts.get(want), snapshot.poll.due.get(want)
     if attempt is not None and attempt.words:
-        st.warning(f"{ticker}: {wording.escape_markdown(attempt.words)}", icon=":material/error:")
+        about = wording.escape_markdown(ticker)
+        st.warning(f"{about}: {wording.escape_markdown(attempt.words)}", icon=":material/error:")
     elif due is not None and due.at is not None and due.at > runtime.now():
         at = wording.instant(due.at, ui.zone(), now=runtime.now())
-        st.info(f"No bars of {ticker} are stored yet. They are asked for {at}.")
+        st.info(
+            f"No bars of {wording.escape_markdown(ticker)} are stored yet. "
+            f"They are asked for {at}: {due.reason}."
+        )
     else:
         st.skeleton(height=HEIGHT)
 
 
-def chart(runtime: Runtime, bars: Bars, choice: Choice, kind: str) -> None:
-    """The chart as of the minute: a figure that has not changed keeps the viewer's zoom."""
-    look = Look(
-        kind=kind,
-        range=choice.range.value,
-        previous_close=_previous_close(runtime, bars, choice),
-        zone=runtime.read_zone(bars.ticker).key,
-        dark=ui.is_dark(),
-    )
-    version = bars.fetched_at.replace(second=0, microsecond=0)
-    _draw(f"{bars.ticker} {bars.interval} {version.isoformat()}", look, bars)
-
-
 @dataclass(frozen=True)
 class Look:
-    """All that a chart's picture depends on besides its bars."""
+    """All that a chart's picture depends on besides its history; text, as part of a key."""
 
-    kind: str
-    range: str
+    view: View
     previous_close: float | None
-    zone: str
+    events: tuple[Event, ...]
+    benchmark: str
     dark: bool
+    scheme: Scheme
+
+
+def chart(runtime: Runtime, history: History, choice: Choice, view: View) -> None:
+    """The chart; what the viewer has zoomed to stays until the ticker or the range is another."""
+    other = None
+    if view.benchmark is not None:
+        other = history_of(runtime, view.benchmark, choice.range, choice.interval, Series.SPLITS)
+        if other is None:
+            about = wording.escape_markdown(view.benchmark)
+            st.caption(f"No bars of {about} are here yet to compare with.")
+    look = Look(
+        view=view,
+        previous_close=_previous_close(runtime, history),
+        events=_events(runtime, history) if view.events else (),
+        benchmark="" if other is None else other.version,
+        dark=ui.is_dark(),
+        scheme=ui.scheme(),
+    )
+    zone = runtime.read_zone(history.ticker).key
+    plot.show(_figure(history.version, look, zone, history, other), key=f"chart {history.ticker}")
 
 
 @st.cache_data(show_spinner=False, max_entries=300)
-def _draw(version: str, look: Look, _bars: Bars) -> None:
-    """Draw once for each version of the bars; other sessions replay the element."""
-    zone = ZoneInfo(look.zone)
+def _figure(
+    version: str, look: Look, zone: str, _history: History, _other: History | None
+) -> bytes:
+    """Made once for each version and look, and shared by all sessions."""
+    del version  # part of the key
+    view, frame = look.view, _history.frame
+    palette = with_scheme(DARK if look.dark else LIGHT, look.scheme)
+    intraday = _history.interval is Interval.FIVE_MINUTES
+    place = ui.zone_named(zone)
+    whole = pd.concat([_history.run_up, frame])
+    days = pd.DatetimeIndex(whole.index).tz_convert(place).date if intraday else None
+    overlays, panes = draw_studies(
+        view.indicators,
+        whole,
+        palette=palette,
+        days=None if days is None else pd.Index(days),
+    )
     figure = price_figure(
-        cut(_bars.frame, Range(look.range), _bars.last, zone=zone),
-        kind="candles" if look.kind == "Candles" else "line",
-        intraday=_bars.interval is Interval.FIVE_MINUTES,
-        zone=zone,
+        frame,
+        kind=SHAPES[view.kind],
+        intraday=intraday,
+        zone=place,
         previous_close=look.previous_close,
-        palette=DARK if look.dark else LIGHT,
-        currency=_bars.currency,
-        height=HEIGHT,
+        palette=palette,
+        currency=_history.currency,
+        height=HEIGHT + PANE_HEIGHT * len(panes),
+        overlays=overlays,
+        panes=panes,
+        log=view.log,
+        volume=view.volume,
+        events=look.events,
+        benchmark=None if _other is None else (_other.ticker, _other.frame["close"]),
+        not_final=not bool(frame["final"].iloc[-1]),
     )
-    st.plotly_chart(
-        figure,
-        key=f"chart {version.split(maxsplit=1)[0]}",
-        theme=None,
-        config=dict(CONFIG),
-    )
+    keeps = f"{_history.ticker} {_history.range} {_history.series} {view.log} {len(panes)}"
+    return to_bytes(figure, library=frontend.LIBRARY, keeps=keeps)
 
 
-def _previous_close(runtime: Runtime, bars: Bars, choice: Choice) -> float | None:
-    if choice.range is not Range.DAY:
+def _previous_close(runtime: Runtime, history: History) -> float | None:
+    """The dashed line of a chart of one day."""
+    if history.range != "1D":
         return None
-    quote = runtime.board.read_quote(bars.ticker)
+    quote = runtime.board.read_quote(history.ticker)
     return quote.previous_close if quote else None
 
 
-def provenance(runtime: Runtime, bars: Bars, choice: Choice) -> None:
-    """Where the bars are from, how old they are, and what they are not."""
-    zone, now = ui.zone(), runtime.now()
-    parts = [
-        f"{interval_words(bars.interval).capitalize()} of {bars.source}",
-        "unadjusted for splits and dividends",
-        f"last changed {wording.instant(bars.fetched_at, zone, now=now)}",
-        f"stored since {bars.first:%-d %b %Y}",
+def _events(runtime: Runtime, history: History) -> tuple[Event, ...]:
+    """Splits, dividends, earnings and suspected splits within the range, by day."""
+    if history.interval is Interval.FIVE_MINUTES:
+        return ()
+    first, last = history.first.date(), history.last.date()
+    found = [Event(split.day, "S", f"Split {_ratio(split.factor)}") for split in history.splits]
+    found += [
+        Event(paid.ex_day, "D", f"Dividend {wording.price(paid.amount, history.currency)}")
+        for paid in history.dividends
     ]
-    if bars.interval is Interval.DAILY and not is_final(bars, bars.last_day):
-        parts.append(f"the bar of {bars.last:%-d %b} is not final")
-    start = start_of(choice.range, bars.last_day)
-    if (
-        start is not None
-        and bars.first.date() > start
-        and bars.interval is not Interval.FIVE_MINUTES
-    ):
-        parts.append(f"history begins {bars.first:%-d %b %Y}")
-    st.caption(" · ".join(parts))
+    found += [
+        Event(each.day, "?", f"Looks like a {each} split that is not known")
+        for each in history.suspects
+    ]
+    earnings = earnings_of(runtime, history.ticker)
+    for quarter in earnings.quarters if earnings else ():
+        if quarter.reported_on is None or not first <= quarter.reported_on <= last:
+            continue
+        reported = wording.price(quarter.reported, history.currency)
+        estimated = wording.price(quarter.estimated, history.currency)
+        found.append(Event(quarter.reported_on, "E", f"Earnings {reported}, estimated {estimated}"))
+    return tuple(sorted(found, key=lambda event: (event.day, event.letter)))
 
 
-def on_screen_csv(runtime: Runtime, ticker: Ticker, choice: Choice) -> bytes:
-    bars = bars_of(runtime, ticker, choice)
-    if bars is None:
+def _ratio(factor: float) -> str:
+    if factor >= 1:
+        return f"{factor:g}:1"
+    return f"1:{1 / factor:g}"
+
+
+def provenance(runtime: Runtime, history: History) -> None:
+    """Which series it is, where its bars are from, how old they are, and what they are not."""
+    zone, now = ui.zone(), runtime.now()
+    series = {
+        Series.RAW: "as traded",
+        Series.SPLITS: "adjusted for splits",
+        Series.TOTAL: "total return: adjusted for splits and dividends",
+    }[history.series]
+    parts = [
+        f"{interval_words(history.interval).capitalize()}, {series}",
+        ", ".join(wording.escape_markdown(source) for source in history.sources),
+        f"last changed {wording.instant(history.fetched_at, zone, now=now)}",
+        f"{history.first:%-d %b %Y} to {history.last:%-d %b %Y}",
+    ]
+    st.caption(" · ".join([*parts, *history.notes]))
+
+
+def offer(runtime: Runtime, ticker: Ticker, history: History, series: Series) -> None:
+    """The button for what the series or the marks lack, where that takes a question."""
+    feeds = [feed for feed in ACTIONS if runtime.read().data(Want(feed, ticker)) is None]
+    if feeds and asking.is_counted(runtime):
+        lacking = ", ".join(feeds[:-1]) + (" and " if len(feeds) > 1 else "") + feeds[-1]
+        asking.offer(runtime, [Want(feed, ticker) for feed in feeds], lacking)
+    elif history.series is not series:
+        asking.offer(runtime, [Want(feed, ticker) for feed in ACTIONS[:2]], "splits and dividends")
+
+
+def on_screen_csv(runtime: Runtime, ticker: Ticker, choice: Choice, series: Series) -> bytes:
+    history = history_of(runtime, ticker, choice.range, choice.interval, series)
+    if history is None:
         return history_csv([])
-    zone = runtime.read_zone(ticker)
-    shown = replace(bars, frame=cut(bars.frame, choice.range, bars.last, zone=zone))
-    return history_csv([shown], zones={ticker: zone})
+    return history_csv([history], zones={ticker: runtime.read_zone(ticker)})
 
 
 def stored_csv(runtime: Runtime, tickers: Sequence[Ticker]) -> bytes:
     """Every bar that is stored of these tickers: daily, weekly and intraday, one after another."""
+    zones = {ticker: runtime.read_zone(ticker) for ticker in tickers}
+    return history_csv(_stored(runtime, tickers), zones=zones)
+
+
+def stored_xlsx(runtime: Runtime, tickers: Sequence[Ticker]) -> bytes:
+    """The same as a workbook: a sheet for each ticker and kind of bars."""
+    sheets = {
+        f"{bars.ticker} {bars.interval.value}": bars.frame for bars in _stored(runtime, tickers)
+    }
+    return tables_xlsx(sheets, notes=["Prices are as traded, not adjusted for splits."])
+
+
+def _stored(runtime: Runtime, tickers: Sequence[Ticker]) -> list[Bars]:
     found = []
     for ticker in tickers:
         runtime.load_stored(ticker, FEEDS)
         found += [runtime.board.read_bars(feed, ticker) for feed in FEEDS]
-    zones = {ticker: runtime.read_zone(ticker) for ticker in tickers}
-    return history_csv([bars for bars in found if bars is not None], zones=zones)
+    return [bars for bars in found if bars is not None]

@@ -64,6 +64,16 @@ class Ledger:
             earliest.append(self.closure.until)
         return max(earliest)
 
+    def returns(self, limit: Limit, up: timedelta) -> tuple[timedelta, ...]:
+        """The uptimes at which the calls within this limit come back, the earliest first."""
+        start = (up - limit.period - margin(limit.period)).total_seconds()
+        widened = limit.period + margin(limit.period)
+        return tuple(
+            timedelta(seconds=stamp) + widened
+            for stamp in self.taken[-limit.count :]
+            if stamp > start
+        )
+
     def take(self, up: timedelta, count: int, longest: timedelta) -> Ledger:
         """`count` calls more at `up`; what no window reaches any more is dropped."""
         start = (up - longest - margin(longest)).total_seconds()
@@ -84,12 +94,16 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What the budget says at an instant, for the planner and for people."""
+    """What the budget says at an instant, for the planner and for people.
+
+    `returns` are the times at which the calls of the longest limit come back, the earliest first.
+    """
 
     possible: int
     next_at: datetime
     left: tuple[tuple[Limit, int], ...]
     refused: Window | None
+    returns: tuple[datetime, ...] = ()
 
     def left_within(self, period: timedelta) -> int | None:
         """Calls left in the window of that length; None where the plan has no such limit."""

@@ -200,6 +200,8 @@ class Facts:
 
 
 Data = Quote | Bars | Listing | Facts
+# What a call brings: quotes come as a list, as several may be had in one call.
+Fetched = list[Quote] | Bars | Listing | Facts
 
 
 class Outcome(StrEnum):

@@ -25,6 +25,7 @@ from stocktracker.errors import (
     Unreachable,
     UnreadableReply,
 )
+from stocktracker.fundamentals import KINDS, Splits
 from stocktracker.knowledge import Knowledge, Outage
 from stocktracker.markets import calendar_of
 from stocktracker.model import (
@@ -32,11 +33,15 @@ from stocktracker.model import (
     Attempt,
     Bars,
     Call,
+    Data,
+    Facts,
     Feed,
+    Fetched,
     Listing,
     Outcome,
     Quote,
     Record,
+    Ticker,
     Want,
 )
 from stocktracker.plans import DAY, Capability, Liveness
@@ -60,7 +65,7 @@ class Reply:
     call: Call
     sent_at: timedelta
     at: datetime
-    result: list[Quote] | Bars | Listing | FetchError
+    result: Fetched | FetchError
     probe: bool = False
 
 
@@ -98,12 +103,14 @@ def capability_of(call: Call) -> Capability | None:
 
 
 def _after_success(
-    reply: Reply, result: list[Quote] | Bars | Listing, board: Snapshot, knowledge: Knowledge
+    reply: Reply, result: Fetched, board: Snapshot, knowledge: Knowledge
 ) -> list[Record]:
     if isinstance(result, Bars):
         return _after_bars(reply, result, board, knowledge)
     if isinstance(result, Listing):
         return _after_listing(reply, result, board)
+    if isinstance(result, Facts):
+        return _after_facts(reply, result, board, knowledge)
     by_ticker = {quote.ticker: quote for quote in result}
     records = []
     for want in reply.call.wants:
@@ -136,10 +143,37 @@ def _after_bars(reply: Reply, fresh: Bars, board: Snapshot, knowledge: Knowledge
     records = [_succeeded(want, merged if changed else None, reply.at, outcome, board)]
     if want.feed is Feed.DAILY and knowledge.rights.quote_liveness(reply.at) is Liveness.END_OF_DAY:
         _learn_publication(reply, merged, knowledge)
-        records.append(
-            _quote_record(Want(Feed.QUOTE, fresh.ticker), end_of_day_quote(merged), reply.at, board)
-        )
+        asked = board.attempts.get(Want(Feed.SPLITS, fresh.ticker))
+        answered = asked.at if asked and asked.outcome is not Outcome.FAILED else None
+        splits = _splits_of(fresh.ticker, board)
+        records.append(_end_of_day(merged, splits, answered, reply.at, board))
     return records
+
+
+def _after_facts(reply: Reply, fresh: Facts, board: Snapshot, knowledge: Knowledge) -> list[Record]:
+    want = Want(reply.call.feed, fresh.ticker)
+    shown = board.facts.get(want)
+    same = shown is not None and fresh.says_the_same_as(shown)
+    outcome = Outcome.SAME if same else Outcome.NEW
+    records = [_succeeded(want, None if same else fresh, reply.at, outcome, board)]
+    bars = board.bars.get(Want(Feed.DAILY, fresh.ticker))
+    end_of_day = knowledge.rights.quote_liveness(reply.at) is Liveness.END_OF_DAY
+    if isinstance(fresh, Splits) and bars is not None and end_of_day:
+        # What the change since the day before is, depends on whether there was a split.
+        records.append(_end_of_day(bars, fresh, reply.at, reply.at, board))
+    return records
+
+
+def _end_of_day(
+    bars: Bars, splits: Splits | None, asked: datetime | None, at: datetime, board: Snapshot
+) -> Record:
+    quote = end_of_day_quote(bars, splits, splits_asked=asked)
+    return _quote_record(Want(Feed.QUOTE, bars.ticker), quote, at, board)
+
+
+def _splits_of(ticker: Ticker, board: Snapshot) -> Splits | None:
+    known = board.facts.get(Want(Feed.SPLITS, ticker))
+    return known if isinstance(known, Splits) else None
 
 
 def _learn_publication(reply: Reply, bars: Bars, knowledge: Knowledge) -> None:
@@ -165,7 +199,7 @@ def _after_listing(reply: Reply, fresh: Listing, board: Snapshot) -> list[Record
 
 
 def _succeeded(
-    want: Want, data: Quote | Bars | Listing | None, at: datetime, outcome: Outcome, board: Snapshot
+    want: Want, data: Data | None, at: datetime, outcome: Outcome, board: Snapshot
 ) -> Record:
     before = board.attempts.get(want)
     if before is not None and before.failures:
@@ -218,7 +252,10 @@ def _after_failure(
         log.error("%s Nothing is asked until the next start.", fault.words)
         knowledge.halted = fault.words
         return [_put_off(want, at, fault, board) for want in wants]
-    patient = isinstance(fault, UnknownTicker | NoAccess | KeyRejected)
+    # Facts that are not there today, as an ETF's earnings, are not there in half a minute either.
+    patient = isinstance(fault, UnknownTicker | NoAccess | KeyRejected) or (
+        isinstance(fault, EmptyReply) and reply.call.feed in KINDS
+    )
     return [_failed(want, at, fault, board, wait=DAY if patient else None) for want in wants]
 
 

@@ -3,15 +3,18 @@
 Pure. Everything that may be asked gets a time from which on it is due, in `due.py`; here the due
 ones are put in order and cut to what the budget allows. The order is: a ticker's first quote before
 all, then whatever has waited longest for its turn.
+
+On an end-of-day plan the closes to come have the first claim on a day's calls: what is no price is
+asked with those that they leave over.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from stocktracker.due import Known, Turn, turn_of
+from stocktracker.due import Known, Turn, looks_split, turn_of
 from stocktracker.markets import US, calendar, exchange_of
 from stocktracker.model import LISTING_WANT, Call, Feed, Want
 from stocktracker.plans import DAY, Capability, Limit, Liveness
@@ -23,6 +26,11 @@ BULK_SIZE = 100
 # this part of the interval: it costs nothing, and from then on they are due together.
 TOGETHER = 0.5
 
+# Calls kept beside those for the closes: some look too early and have to look again.
+LOOKS = 2
+# What shows prices; all else may wait for a day with calls to spare.
+PRICES = frozenset({Feed.QUOTE, Feed.DAILY, Feed.INTRADAY, Feed.LISTING})
+
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
@@ -32,6 +40,8 @@ class Allowed:
     next_at: datetime
     left_today: int | None
     limits: tuple[Limit, ...]
+    # When each call of the last day comes back into the day's limit, the earliest first.
+    returns: tuple[datetime, ...] = ()
     halted: bool = False
     outage_until: datetime | None = None
 
@@ -53,7 +63,12 @@ def make_plan(
     needs = needed(wants, known)
     spread = day_spread(needs, known, allowed)
     turns = {want: turn_of(want, wanted, known, spread) for want, wanted in needs.items()}
+    spare = _spare(turns, known, allowed)
+    if spare is not None:
+        turns |= _put_off(turns, known, spare)
     forecast = foresee(needs, known, allowed, spread) if needs else None
+    if forecast is not None and spare is not None:
+        forecast = replace(forecast, spare=spare[0][1], spare_at=spare_at(spare, 1))
     due = {want: Due(turn.at, turn.reason) for want, turn in turns.items()}
     if allowed.halted or not needs:
         return Plan((), None, due, forecast)
@@ -90,6 +105,8 @@ def needed(wants: Mapping[Want, Wanted], known: Known) -> dict[Want, Wanted]:
         need = Want(feed, want.ticker)
         other = needs.get(need)
         needs[need] = wanted if other is None else _together(wanted, other)
+        if feed in (Feed.DAILY, Feed.QUOTE) and looks_split(want.ticker, known):
+            needs.setdefault(Want(Feed.SPLITS, want.ticker), wanted)
     if needs:
         since = min(wanted.since for wanted in needs.values())
         needs[LISTING_WANT] = Wanted(0, since)
@@ -99,6 +116,68 @@ def needed(wants: Mapping[Want, Wanted], known: Known) -> dict[Want, Wanted]:
 def _together(one: Wanted, other: Wanted) -> Wanted:
     """A viewer who wants a quote and its bars is one viewer."""
     return Wanted(max(one.viewers, other.viewers), min(one.since, other.since))
+
+
+def _put_off(turns: Mapping[Want, Turn], known: Known, spare: Spare) -> dict[Want, Turn]:
+    """What the closes to come leave no call for now, with the time at which there is one."""
+    ready = sorted(
+        (
+            want
+            for want, turn in turns.items()
+            if want.feed not in PRICES and turn.at is not None and turn.at <= known.now
+        ),
+        key=lambda want: (turns[want].at, turns[want].since, want.feed, want.ticker),
+    )
+    reason = "calls left are kept for the closes"
+    put_off = {}
+    for place, want in enumerate(ready):
+        at = spare_at(spare, place + 1)
+        if at is None or at > known.now:
+            put_off[want] = replace(turns[want], at=at or known.now + DAY, reason=reason)
+    return put_off
+
+
+# From when on how many calls can be spared for what is no price, the earliest first.
+Spare = tuple[tuple[datetime, int], ...]
+
+
+def spare_at(spare: Spare, count: int) -> datetime | None:
+    """From when on `count` calls can be spared; None where not within a day."""
+    return next((at for at, can in spare if can >= count), None)
+
+
+def _spare(turns: Mapping[Want, Turn], known: Known, allowed: Allowed) -> Spare | None:
+    """None where nothing has to be kept, as calls are not counted by the day or prices are live."""
+    if known.liveness is not Liveness.END_OF_DAY or allowed.left_today is None:
+        return None
+    needed_at = [
+        max(turn.at, known.now)
+        for want, turn in turns.items()
+        if want.feed in PRICES and turn.at is not None
+    ]
+    return spare_calls(known.now, allowed.left_today, allowed.returns, needed_at)
+
+
+def spare_calls(
+    now: datetime, left: int, returns: Sequence[datetime], needed_at: Sequence[datetime]
+) -> Spare:
+    """How many calls can be spared within the next day, and from when on; never fewer later.
+
+    `left` calls are left now, one comes back at each of `returns`, one is needed at each of
+    `needed_at`. A call that is made is back only a day later: it can be spared where at no instant
+    until then too few would be left. LOOKS stay for those that look too early.
+    """
+    until = now + DAY
+    changes = sorted({now, *(at for at in (*returns, *needed_at) if now < at < until)})
+    spare: list[tuple[datetime, int]] = []
+    least: int | None = None
+    for at in reversed(changes):
+        back = sum(1 for each in returns if each <= at)
+        taken = sum(1 for each in needed_at if each <= at)
+        can = left + back - taken - LOOKS
+        least = can if least is None else min(least, can)
+        spare.append((at, max(least, 0)))
+    return tuple(reversed(spare))
 
 
 def _in_order(turns: Mapping[Want, Turn], now: datetime, in_flight: frozenset[Want]) -> list[Want]:

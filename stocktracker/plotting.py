@@ -6,12 +6,13 @@ takes text for HTML, so what comes from outside goes through `inert` first.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 import plotly.graph_objects as go
 
-from stocktracker.palette import Palette
+from stocktracker.palette import Palette, faint
 
 CONFIG: Mapping[str, Any] = {
     "displaylogo": False,
@@ -84,7 +85,8 @@ def rule(figure: go.Figure, y: float, colour: str, dash: str) -> None:
 
 
 def note(figure: go.Figure, y: float, text: str, palette: Palette) -> None:
-    write(figure, text, palette.muted, x=0, y=y, yref="y", xanchor="left", yanchor="bottom")
+    where = {"x": 0, "y": y, "yref": "y", "xanchor": "left", "yanchor": "bottom"}
+    write(figure, text, palette.muted, **where, bgcolor=faint(palette.background, 0.7))
 
 
 def say(figure: go.Figure, words: str, palette: Palette) -> go.Figure:
@@ -97,3 +99,14 @@ def say(figure: go.Figure, words: str, palette: Palette) -> go.Figure:
 def write(figure: go.Figure, text: str, colour: str, **where: Any) -> None:
     font = {"size": 11, "color": colour}
     figure.add_annotation(text=text, xref="paper", showarrow=False, font=font, **where)
+
+
+def to_bytes(figure: go.Figure, *, library: str, keeps: str, mode_bar: bool = True) -> bytes:
+    """The figure for `plot.show`. While `keeps` stays the same, so does what is zoomed to.
+
+    `library` is the address of Plotly's script on this server.
+    """
+    config = {**CONFIG, "responsive": True, "displayModeBar": "hover" if mode_bar else False}
+    figure.update_layout(uirevision=keeps)
+    head = json.dumps({"library": library, "config": config})[:-1]
+    return f"{head},{figure.to_json()[1:]}".encode()

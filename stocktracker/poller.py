@@ -24,7 +24,7 @@ from stocktracker.clock import Clock
 from stocktracker.due import Known
 from stocktracker.errors import BudgetSpent, FetchError, StoreError, UnreadableReply
 from stocktracker.knowledge import Knowledge
-from stocktracker.model import LISTING_WANT, Bars, Call, Feed, Listing, Quote, Record, Want
+from stocktracker.model import LISTING_WANT, Call, Feed, Fetched, Record, Want
 from stocktracker.outcome import Reply, digest
 from stocktracker.planner import Allowed, Plan, make_plan
 from stocktracker.plans import DAY, Liveness
@@ -36,13 +36,14 @@ log = logging.getLogger(__name__)
 IDLE = timedelta(seconds=5)  # the heartbeat's longest interval
 FOLLOW = timedelta(seconds=1)
 MENDING = timedelta(seconds=5)  # after a fault of our own
+DAYS = (Feed.QUOTE, Feed.DAILY)
 STOP_WITHIN = 3.0  # seconds that stop() waits for the thread
 
 
 class Fetches(Protocol):
     liveness: Liveness
 
-    def fetch(self, call: Call) -> list[Quote] | Bars | Listing:
+    def fetch(self, call: Call) -> Fetched:
         """One request. Raises FetchError."""
         ...
 
@@ -54,7 +55,7 @@ class Sent:
     call: Call
     probe: bool
     sent_at: timedelta
-    future: Future[list[Quote] | Bars | Listing]
+    future: Future[Fetched]
 
 
 class Poller:
@@ -152,12 +153,14 @@ class Poller:
             always=knowledge.always,
             publications=knowledge.publications,
             may_explore=knowledge.usage.may_explore(now),
+            counted=allowance.left_within(DAY) is not None,
         )
         allowed = Allowed(
             possible=min(allowance.possible, self._side_by_side - len(self._sent)),
             next_at=allowance.next_at,
             left_today=allowance.left_within(DAY),
             limits=self._budget.limits,
+            returns=allowance.returns,
             halted=knowledge.halted is not None,
             outage_until=knowledge.outage.until,
         )
@@ -215,7 +218,9 @@ class Poller:
         board = self._board.read()
         # A quote may be made of daily bars, which must then not be asked for as if there were none.
         daily = [Want(Feed.DAILY, want.ticker) for want in wants if want.feed is Feed.QUOTE]
-        looked_at = (*wants, *daily, LISTING_WANT)
+        # And what is known of splits, before a jump of the bars is taken for one.
+        splits = [Want(Feed.SPLITS, want.ticker) for want in (*wants, *daily) if want.feed in DAYS]
+        looked_at = (*wants, *daily, *dict.fromkeys(splits), LISTING_WANT)
         unknown = [want for want in looked_at if not board.knows(want)]
         unseen = self._roster.unseen(unknown)
         found = [self._store.load(want.feed, want.ticker) for want in unseen]
@@ -291,8 +296,8 @@ class Poller:
 
 
 def _result_of(
-    future: Future[list[Quote] | Bars | Listing],
-) -> list[Quote] | Bars | Listing | FetchError:
+    future: Future[Fetched],
+) -> Fetched | FetchError:
     fault = future.exception()
     if fault is None:
         return future.result()

@@ -8,15 +8,11 @@ KeyError or the like; the fetcher turns those into UnreadableReply, in one place
 from __future__ import annotations
 
 import csv
-import html
 import io
-import math
-import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -26,21 +22,25 @@ from stocktracker.errors import EmptyReply, NoAccess, UnknownTicker, UnreadableR
 from stocktracker.markets import calendar_of, closed_at, exchange_of
 from stocktracker.model import Bars, Feed, Interval, Listed, Listing, Quote, Ticker
 from stocktracker.plans import Liveness
+from stocktracker.values import (
+    CLOCK_SKEW,
+    EASTERN,
+    EASTERN_NAMES,
+    OLDEST,
+    WRONG_AT_MOST,
+    as_object,
+    check_ticker,
+    is_missing,
+    plain,
+    to_count,
+    to_float,
+    to_number,
+)
 
-EASTERN = ZoneInfo("America/New_York")
 DELAYED_ENVELOPE = "DATA DELAYED BY 15 MINUTES"
-NO_NUMBER = frozenset({"", "-", ".", "none", "null", "nan", "n/a"})
-NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?")
-
-# Before upstream's history, and within what calendars reach.
-OLDEST = date(1970, 1, 1)
-# By how much our clock may lag behind theirs before a bar counts as one from the future.
-CLOCK_SKEW = timedelta(minutes=5)
-WRONG_AT_MOST = 0.1  # of a series' rows; beyond that the whole of it is not to be trusted
 
 LISTING_HEADER = ("symbol", "name", "exchange", "assetType", "ipoDate", "delistingDate", "status")
 LISTED_AT_LEAST = 1000
-ENTITY = re.compile(r"&#?\w+;")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +86,16 @@ def parse_quote(
     Upstream gives a day and no time, so `as_of` is worked out: as fresh as the plan promises while
     the session runs, and the close from then on.
     """
-    envelope = next((name for name in _object(body, ticker) if name.startswith("Global Quote")), "")
+    names = as_object(body, ticker)
+    envelope = next((name for name in names if name.startswith("Global Quote")), "")
     if not envelope:
         raise UnreadableReply(ticker)
-    fields = _object(body[envelope], ticker)
+    fields = as_object(body[envelope], ticker)
     if not fields:
         raise UnknownTicker(ticker)
     if DELAYED_ENVELOPE in envelope.upper():
         liveness = Liveness.DELAYED
-    _check_ticker(fields["01. symbol"], ticker)
+    check_ticker(fields["01. symbol"], ticker)
     day = _day(fields["07. latest trading day"], ticker, fetched_at)
     return Quote(
         ticker=ticker,
@@ -103,7 +104,7 @@ def parse_quote(
         open=_positive(fields.get("02. open"), ticker),
         high=_positive(fields.get("03. high"), ticker),
         low=_positive(fields.get("04. low"), ticker),
-        volume=_count(fields.get("06. volume"), ticker),
+        volume=to_count(fields.get("06. volume"), ticker),
         trading_day=day,
         as_of=min(fetched_at - liveness.delay, closed_at(ticker, day)),
         fetched_at=fetched_at,
@@ -125,7 +126,7 @@ def parse_bulk(
 
     Tickers without a price are left out, and so are rows that cannot be right.
     """
-    message = str(_object(body, None).get("message", ""))
+    message = str(as_object(body, None).get("message", ""))
     if message != "success":
         if "premium endpoint" in message.lower():
             raise NoAccess
@@ -133,10 +134,10 @@ def parse_bulk(
     quotes: dict[Ticker, Quote] = {}
     wrong = 0
     for row in body["data"]:
-        ticker = Ticker(str(_object(row, None)["symbol"]))
+        ticker = Ticker(str(as_object(row, None)["symbol"]))
         if ticker not in asked:
             raise UnreadableReply(why="answer is about another ticker")
-        if ticker in quotes or _is_missing(row["close"]):
+        if ticker in quotes or is_missing(row["close"]):
             continue
         try:
             quotes[ticker] = _bulk_quote(row, ticker, fetched_at, liveness, source)
@@ -159,7 +160,7 @@ def _bulk_quote(
         open=_positive(row.get("open"), ticker),
         high=_positive(row.get("high"), ticker),
         low=_positive(row.get("low"), ticker),
-        volume=_count(row.get("volume"), ticker),
+        volume=to_count(row.get("volume"), ticker),
         trading_day=day,
         # Its clock runs on after the close, for the extended hours that have fields of their own.
         as_of=min(told.astimezone(UTC), closed_at(ticker, day), fetched_at),
@@ -176,17 +177,17 @@ def parse_bars(body: Any, ticker: Ticker, feed: Feed, *, fetched_at: datetime, s
     Single rows that cannot be right are left out. Where they are many, nothing of it is believed.
     """
     series = SERIES[feed]
-    content = _object(body, ticker)
+    content = as_object(body, ticker)
     if series.key not in content:
         raise UnreadableReply(ticker)
-    about = _object(content["Meta Data"], ticker)
-    _check_ticker(about["2. Symbol"], ticker)
-    rows = _object(content[series.key], ticker)
+    about = as_object(content["Meta Data"], ticker)
+    check_ticker(about["2. Symbol"], ticker)
+    rows = as_object(content[series.key], ticker)
     if not rows:
         raise EmptyReply(ticker)
     frame = _frame(series, rows)
     if feed is Feed.INTRADAY:
-        if about.get("6. Time Zone", "US/Eastern") not in ("US/Eastern", EASTERN.key):
+        if about.get("6. Time Zone", "US/Eastern") not in EASTERN_NAMES:
             raise UnreadableReply(ticker, why="times of another zone")
         # The hour that a clock change repeats or leaves out is in the night: no bar is from it.
         starts = pd.DatetimeIndex(frame.index).tz_localize(
@@ -220,7 +221,7 @@ def _frame(series: Series, rows: dict[str, Any]) -> pd.DataFrame:
     """The rows as they came, numbers as float64; what is no number or date is NaN or NaT."""
     kept = [row if isinstance(row, dict) else {} for row in rows.values()]
     columns = {
-        ours: np.array([_float(row.get(theirs)) for row in kept], dtype="float64")
+        ours: np.array([to_float(row.get(theirs)) for row in kept], dtype="float64")
         for ours, theirs in series.columns.items()
     }
     dates = pd.to_datetime(list(rows), format=series.dates, errors="coerce")
@@ -255,7 +256,7 @@ def parse_listing(text: str, *, fetched_at: datetime, source: str) -> Listing:
         if ticker and line["status"].strip() == "Active" and ticker not in rows:
             rows[ticker] = Listed(
                 ticker=ticker,
-                name=_plain(line["name"]),
+                name=plain(line["name"]),
                 exchange=line["exchange"].strip(),
                 kind=line["assetType"].strip(),
             )
@@ -279,25 +280,6 @@ def _table(text: str) -> Iterator[dict[str, str]]:
         raise UnreadableReply(why="not CSV") from None
 
 
-def _plain(name: str) -> str:
-    """A name without leftovers of HTML, doubled blanks, and characters that cannot be seen."""
-    if "&" in name:
-        name = ENTITY.sub(lambda entity: html.unescape(entity[0].lower()), name)
-    name = " ".join(name.split())
-    return name if name.isprintable() else "".join(filter(str.isprintable, name))
-
-
-def _object(value: Any, ticker: Ticker | None) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise UnreadableReply(ticker)
-    return value
-
-
-def _check_ticker(told: Any, ticker: Ticker) -> None:
-    if str(told).strip().upper() != ticker.upper():
-        raise UnreadableReply(ticker, why="answer is about another ticker")
-
-
 def _day(text: Any, ticker: Ticker, fetched_at: datetime) -> date:
     """A date of the exchange that has begun there."""
     try:
@@ -313,32 +295,8 @@ def _today(ticker: Ticker, at: datetime) -> date:
     return at.astimezone(calendar_of(ticker).zone).date()
 
 
-def _float(value: Any) -> float:
-    """A number or its text as float; NaN for what says that there is none, and for all else."""
-    if isinstance(value, str):
-        text = value.strip()
-        return float(text) if NUMBER.fullmatch(text) else float("nan")
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    return float("nan")
-
-
-def _is_missing(value: Any) -> bool:
-    return value is None or (isinstance(value, str) and value.strip().lower() in NO_NUMBER)
-
-
-def _number(value: Any, ticker: Ticker) -> float | None:
-    """None where upstream says that there is no number."""
-    if _is_missing(value):
-        return None
-    number = _float(value)
-    if not math.isfinite(number):
-        raise UnreadableReply(ticker, why="a figure that is no number")
-    return number
-
-
 def _price(value: Any, ticker: Ticker) -> float:
-    price = _number(value, ticker)
+    price = to_number(value, ticker)
     if price is None or price <= 0:
         raise UnreadableReply(ticker, why="a price that cannot be right")
     return price
@@ -346,10 +304,5 @@ def _price(value: Any, ticker: Ticker) -> float:
 
 def _positive(value: Any, ticker: Ticker) -> float | None:
     """A price that need not be there; before a first trading day upstream says 0.0000."""
-    number = _number(value, ticker)
+    number = to_number(value, ticker)
     return number if number is not None and number > 0 else None
-
-
-def _count(value: Any, ticker: Ticker) -> int | None:
-    number = _number(value, ticker)
-    return int(number) if number is not None and number >= 0 else None

@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from stocktracker import frontend
 from stocktracker.errors import BadTicker
 from stocktracker.export import QuoteRow, history_csv, quotes_csv
 from stocktracker.model import Feed, Outcome, Ticker, parse_ticker
@@ -41,7 +42,20 @@ def make_routes() -> list[Route]:
         Route("/metrics", metrics),
         Route("/api/quotes", quotes),
         Route("/api/history/{ticker:path}.csv", history),
+        Route(frontend.LIBRARY, library),
     ]
+
+
+def library(_request: Request) -> Response:
+    """The chart library; its address changes with its version, so browsers may keep it."""
+    return Response(
+        frontend.library_gzipped(),
+        media_type="text/javascript",
+        headers={
+            "Content-Encoding": "gzip",
+            "Cache-Control": "public, max-age=31536000, immutable",
+        },
+    )
 
 
 async def healthz(_request: Request) -> JSONResponse:

@@ -12,11 +12,11 @@ import sys
 import threading
 import types
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -24,7 +24,7 @@ from stocktracker import journal
 from stocktracker.board import Board, Snapshot
 from stocktracker.budget import Budget
 from stocktracker.cache import DiskStore, open_store
-from stocktracker.clock import Clock, SystemClock
+from stocktracker.clock import Clock, SystemClock, Uptime
 from stocktracker.config import ALPHA_VANTAGE, Hours, Settings
 from stocktracker.errors import StoreError
 from stocktracker.fetcher import Fetcher
@@ -38,11 +38,13 @@ from stocktracker.poller import Poller
 from stocktracker.roster import Roster
 from stocktracker.rows import Row, make_rows
 from stocktracker.wants import Wants
+from stocktracker.watchlists import DOCUMENT, Watchlists, from_document, to_document
 
 log = logging.getLogger(__name__)
 
 SIDE_BY_SIDE = 16
 DEMO_KEY = "DEMO"
+LOOK_AGAIN = timedelta(seconds=2)  # until another process's change of the watchlists is seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class Runtime:
         self._closing = closing
         self.settings = parts.settings
         self.board = parts.board
+        self._watchlists: tuple[Uptime, Watchlists] | None = None
 
     def now(self) -> datetime:
         return self._parts.clock.now()
@@ -138,6 +141,38 @@ class Runtime:
     def read_log(self) -> list[str]:
         return self._parts.journal.lines()
 
+    def read_watchlists(self) -> Watchlists:
+        """The server's watchlists; what another process changed is seen within two seconds."""
+        held, now = self._watchlists, self._parts.clock.uptime()
+        if held is not None and now.elapsed - held[0].elapsed < LOOK_AGAIN:
+            return held[1]
+        try:
+            found = from_document(self._parts.store.load_document(DOCUMENT))
+        except StoreError as fault:
+            self.board.publish_poll(store_fault=fault.words)
+            found = held[1] if held else Watchlists()
+        finally:
+            self._release_thread()
+        if self._watchlists is held:  # else somebody has changed them meanwhile
+            self._watchlists = (now, found)
+        return found
+
+    def change_watchlists(self, change: Callable[[Watchlists], Watchlists]) -> Watchlists:
+        """Change what the store has now, so that no other viewer's change is overwritten.
+
+        `change` may be any verb of watchlists.py. Raises what it raises, and StoreError; nothing
+        is changed then.
+        """
+        store = self._parts.store
+        try:
+            with store.transaction():
+                changed = change(from_document(store.load_document(DOCUMENT)))
+                store.save_document(DOCUMENT, to_document(changed))
+        finally:
+            self._release_thread()
+        self._watchlists = (self._parts.clock.uptime(), changed)
+        return changed
+
     def load_size(self) -> int:
         """Bytes of the store on disk."""
         return self._parts.store.size()
@@ -162,9 +197,13 @@ class Runtime:
             self.board.publish_poll(store_fault=fault.words)
             return
         finally:
-            if threading.current_thread() is not threading.main_thread():
-                store.release_thread()
+            self._release_thread()
         self.board.adopt(record for record in records if record is not None)
+
+    def _release_thread(self) -> None:
+        """Streamlit's threads end with each run, and so must what they hold of the store."""
+        if threading.current_thread() is not threading.main_thread():
+            self._parts.store.release_thread()
 
 
 def open_runtime(settings: Settings, clock: Clock | None = None) -> Runtime:

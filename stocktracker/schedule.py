@@ -20,9 +20,13 @@ class Forecast:
 
     On a live plan `turn` is how long one round over all watched tickers takes, and
     `turn_with_one_more` the same with another ticker. On an end-of-day plan both are a day, and
-    `calls_a_day` is what the watched tickers cost.
+    `calls_a_day` is what the watched tickers cost; `spare` is how many of the day's calls can be
+    had now for what is no price, the closes to come having the first claim, and `spare_at` from
+    when on there is one within a day.
     """
 
     turn: timedelta
     turn_with_one_more: timedelta
     calls_a_day: int | None
+    spare: int | None = None
+    spare_at: datetime | None = None

@@ -14,7 +14,7 @@ from pandas.io.formats.style import Styler
 from stocktracker import wording
 from stocktracker.export import QuoteRow
 from stocktracker.model import Freshness
-from stocktracker.palette import Palette
+from stocktracker.palette import FLAT_NAME, Palette, Scheme, change_name
 from stocktracker.rows import Row
 
 CLOCK = "◷"
@@ -32,8 +32,8 @@ STYLE = f"""<style>
 </style>"""
 
 
-def tile(row: Row) -> dict[str, Any]:
-    """The arguments of `st.metric` for one ticker."""
+def tile(row: Row, scheme: Scheme = Scheme.GREEN_RED) -> dict[str, Any]:
+    """The arguments of `st.metric` for one ticker; its sparkline has the colour of its change."""
     quote = row.quote
     change = quote.change if quote else None
     name = f" :gray[{wording.escape_markdown(row.name)}]" if row.name else ""
@@ -49,9 +49,10 @@ def tile(row: Row) -> dict[str, Any]:
         return arguments | {"delta": wording.NOTHING, "delta_color": "off", "delta_arrow": "off"}
     # The sign is read off the text by the metric, so it is a plain hyphen here.
     text = wording.change(change, quote.change_percent).lstrip("▲▼ ").replace("−", "-")
-    if round(change, 4) == 0:
+    colour = change_name(change, scheme)
+    if colour == FLAT_NAME:
         return arguments | {"delta": text, "delta_color": "off", "delta_arrow": "off"}
-    return arguments | {"delta": text}
+    return arguments | {"delta": text, "delta_color": colour}
 
 
 def status_of(row: Row) -> str:

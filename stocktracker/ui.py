@@ -9,17 +9,20 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
+from stocktracker import wording
 from stocktracker.errors import BadTicker
 from stocktracker.model import Feed, Listed, Listing, Ticker, Want, parse_ticker
-from stocktracker.palette import DARK, LIGHT, Palette
+from stocktracker.palette import DARK, LIGHT, Palette, Scheme, change_name, with_scheme
 from stocktracker.runtime import Runtime, current_runtime
 
 __all__ = ["current_runtime"]
 
 PICKER = "picker"
 PARAMETER = "tickers"
+TICKER = "ticker"
 DEFAULTS = ("AAPL", "MSFT", "NVDA", "AMZN", "GOOGL")
 SEPARATOR = " · "
+COLOURS = "colours"
 INTERVALS = {"Auto": None, "2 s": 2, "5 s": 5, "15 s": 15, "30 s": 30, "60 s": 60}
 LIVE_TICK, QUIET_TICK, PENDING_TICK, LEASE_TICK = 5, 30, 1, 60
 SOON = timedelta(seconds=5)
@@ -65,12 +68,9 @@ def choose_tickers(runtime: Runtime) -> list[Ticker]:
     The choice lives in the URL, so that a link opens the same view, and is written there on every
     page. The labels are made once per listing and shared by all sessions.
     """
+    begin_choice(runtime)
     listing = runtime.read().listing
-    if PICKER not in st.session_state:
-        linked = st.query_params.get_all(PARAMETER)
-        asked: Sequence[str] = linked if PARAMETER in st.query_params else DEFAULTS
-        st.session_state[PICKER] = _labels(asked, listing, runtime.settings.max_tickers)
-    elif listing is not None:
+    if listing is not None:
         # A ticker that was chosen before its name was known.
         held = st.session_state[PICKER]
         named = _labels(held, listing, runtime.settings.max_tickers)
@@ -101,6 +101,25 @@ def choose_tickers(runtime: Runtime) -> list[Ticker]:
     if st.query_params.get_all(PARAMETER) != in_link:
         st.query_params[PARAMETER] = in_link
     return tickers
+
+
+def begin_choice(runtime: Runtime) -> None:
+    """Once a session: what the link asks for, else the default watchlist, else DEFAULTS."""
+    if PICKER not in st.session_state:
+        linked = st.query_params.get_all(PARAMETER)
+        default = runtime.read_watchlists().default_tickers or DEFAULTS
+        pick(runtime, linked if PARAMETER in st.query_params else default)
+
+
+def pick(runtime: Runtime, tickers: Sequence[str]) -> None:
+    """Choose these, before the multiselect is drawn in this run."""
+    listing, most = runtime.read().listing, runtime.settings.max_tickers
+    st.session_state[PICKER] = _labels(tickers, listing, most)
+
+
+def picked(runtime: Runtime) -> tuple[Ticker, ...]:
+    """What the multiselect is about to show; call `begin_choice` before."""
+    return tuple(_tickers(st.session_state[PICKER], runtime.read().listing))
 
 
 def _tidy(listing: Listing | None, most: int) -> None:
@@ -146,11 +165,51 @@ def _options(_made_at: object, _listing: Listing) -> list[str]:
     return [label_of(ticker, listed) for ticker, listed in ordered]
 
 
+# --- one of them, for pages about a single ticker ------------------------------------------------
+
+
+def choose_ticker(tickers: Sequence[Ticker]) -> Ticker:
+    """One of the chosen tickers; the link's, where it names one of them."""
+    linked = st.query_params.get(TICKER)
+    held = st.session_state.get("one ticker", linked)
+    index = tickers.index(Ticker(held)) if held in tickers else 0
+    ticker = st.selectbox(
+        "Ticker",
+        tickers,
+        index=index,
+        key="ticker of page",
+        label_visibility="collapsed",
+        width=180,
+    )
+    st.session_state["one ticker"] = ticker
+    if st.query_params.get(TICKER) != ticker:
+        st.query_params[TICKER] = ticker
+    return ticker
+
+
+def headline(runtime: Runtime, ticker: Ticker) -> None:
+    """Name, price, change, what the price's age means."""
+    row = runtime.read_rows([ticker])[0]
+    quote = row.quote
+    name = wording.escape_markdown(row.name) if row.name else ""
+    about = wording.escape_markdown(ticker)
+    st.markdown(f"#### {about} :gray[{name}]" if name else f"#### {about}")
+    if quote is None:
+        return
+    change = quote.change
+    text = wording.change(change, quote.change_percent)
+    age = wording.age(row.age) if row.age is not None else wording.NOTHING
+    price = wording.escape_markdown(wording.price(quote.price, quote.currency))
+    when = "now" if age == "now" else f"{age} ago"
+    colour = change_colour(change)
+    st.markdown(f"**{price}** :{colour}[{text}] :gray[· {row.freshness} · {when}]")
+
+
 # --- how often ------------------------------------------------------------------------------
 
 
 def choose_refresh() -> None:
-    """The sidebar's pause switch and interval."""
+    """The sidebar's settings of display: interval, pause switch, and the colours of up and down."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.selectbox(
             "Refresh",
@@ -160,6 +219,18 @@ def choose_refresh() -> None:
             help="How often this page looks for news. It costs no call: calls are shared.",
         )
         st.toggle("Pause", key="pause")
+    st.selectbox(
+        "Colours of up and down",
+        [scheme.value for scheme in Scheme],
+        key=COLOURS,
+        bind="query-params",
+        help="Green or red for a rise, or blue and orange, which the colour-blind can tell apart.",
+    )
+
+
+def toggle_pause() -> None:
+    """As if the pause switch had been pressed; before it is drawn in this run."""
+    st.session_state["pause"] = not st.session_state.get("pause", False)
 
 
 def tick_of(runtime: Runtime, tickers: Sequence[Ticker]) -> int | None:
@@ -218,8 +289,14 @@ def is_dark() -> bool:
     return st.context.theme.type == "dark"
 
 
+def scheme() -> Scheme:
+    """Which colours mean up and down to this viewer."""
+    held = st.session_state.get(COLOURS)
+    return Scheme(held) if held in set(Scheme) else Scheme.GREEN_RED
+
+
 def palette() -> Palette:
-    return DARK if is_dark() else LIGHT
+    return with_scheme(DARK if is_dark() else LIGHT, scheme())
 
 
 def zone() -> ZoneInfo:
@@ -232,3 +309,8 @@ def zone_named(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError):
         return ZoneInfo("UTC")
+
+
+def change_colour(change: float | None) -> str:
+    """Markdown's name of the colour for a change; grey for none and for what is unknown."""
+    return change_name(change, scheme())

@@ -6,13 +6,14 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pandas as pd
 
 from stocktracker.clock import Uptime
 from stocktracker.errors import FetchError
+from stocktracker.fundamentals import Split, Splits
 from stocktracker.model import Bars, Call, Feed, Interval, Listing, Quote, Ticker
 from stocktracker.plans import Liveness
 
@@ -145,3 +146,9 @@ def intraday(ticker: str, closes: dict[str, float], *, fetched_at: datetime) -> 
     bars = daily(ticker, closes, fetched_at=fetched_at)
     frame = bars.frame.tz_localize("UTC")
     return replace(bars, interval=Interval.FIVE_MINUTES, frame=frame)
+
+
+def splits(ticker: str, factors: dict[str, float], *, fetched_at: datetime) -> Splits:
+    """Splits from `{"2026-11-20": 4.0}`."""
+    rows = tuple(Split(date.fromisoformat(day), factor) for day, factor in factors.items())
+    return Splits(ticker=Ticker(ticker), fetched_at=fetched_at, source="test", rows=rows)

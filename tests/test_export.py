@@ -7,11 +7,26 @@ import io
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
+import numpy as np
+import openpyxl
 import pandas as pd
 import pytest
 
-from stocktracker.export import QUOTES, QuoteRow, file_name, history_csv, quotes_csv, text_cell
-from stocktracker.model import Bars, Freshness, Interval, Quote, Ticker
+from stocktracker.adjust import Series
+from stocktracker.analytics import Range
+from stocktracker.export import (
+    QUOTES,
+    QuoteRow,
+    file_name,
+    history_csv,
+    quotes_csv,
+    table_csv,
+    tables_xlsx,
+    text_cell,
+)
+from stocktracker.fundamentals import Split, Splits
+from stocktracker.history import History, make_history
+from stocktracker.model import Bars, Feed, Freshness, Interval, Quote, Ticker
 from stocktracker.plans import Liveness
 
 NAN = float("nan")
@@ -47,12 +62,13 @@ def read(content: bytes) -> list[dict[str, str]]:
 def test_history_is_one_line_a_bar_oldest_first_and_ticker_by_ticker():
     lines = history_csv([APPLE, NOT_A_NUMBER]).decode().split("\n")
     assert lines == [
-        "date,open,high,low,close,volume,ticker,interval,currency,source,fetched_at",
+        "date,open,high,low,close,volume,ticker,interval,series,currency,source,fetched_at",
         "2026-11-20,187.0,190.25,186.4,189.3,51234567,"
-        "AAPL,daily,USD,Alpha Vantage,2026-11-20T21:15:00Z",
+        "AAPL,daily,as traded,USD,Alpha Vantage,2026-11-20T21:15:00Z",
         "2026-11-23,189.3,191.0,188.1,0.30000000000000004,,"
-        "AAPL,daily,USD,Alpha Vantage,2026-11-23T21:15:00Z",
-        "2026-11-20,-1.5,1e-05,2.0,100.0,0,NA,daily,USD,Alpha Vantage,2026-11-20T21:15:00Z",
+        "AAPL,daily,as traded,USD,Alpha Vantage,2026-11-23T21:15:00Z",
+        "2026-11-20,-1.5,1e-05,2.0,100.0,0,NA,daily,as traded,USD,"
+        "Alpha Vantage,2026-11-20T21:15:00Z",
         "",
     ]
 
@@ -264,3 +280,164 @@ def test_file_names_are_plain_ascii_whatever_the_tickers_are(kind, tickers, name
     assert not set(made) & set('/\\"\r\n\x00')
     if "ä" not in "".join(tickers):
         assert made == name
+
+
+# --- histories --------------------------------------------------------------------------------
+
+
+def make_split_history(series: Series) -> History:
+    known = (Split(date(2026, 11, 23), 2.0),)
+    raw = make_bars(
+        [
+            ("2026-11-20", 180.0, 190.0, 170.0, 186.0, 50.0, FRIDAY),
+            ("2026-11-23", 93.0, 94.0, 92.0, 93.5, 120.0, datetime(2026, 11, 23, 20, tzinfo=UTC)),
+        ]
+    )
+    found = make_history(
+        Range.MAX,
+        series,
+        interval=Interval.DAILY,
+        bars={Feed.DAILY: raw},
+        quote=None,
+        splits=Splits(ticker=raw.ticker, fetched_at=FRIDAY, source="Elsewhere", rows=known),
+        dividends=None,
+        zone=ZoneInfo("America/New_York"),
+        now=MONDAY,
+    )
+    assert found is not None
+    return found
+
+
+def test_a_history_says_which_series_its_rows_are_and_which_may_still_change() -> None:
+    lines = history_csv([make_split_history(Series.SPLITS)]).decode().split("\n")
+    assert lines == [
+        "date,open,high,low,close,volume,final,ticker,interval,series,currency,source,fetched_at",
+        "2026-11-20,90.0,95.0,85.0,93.0,100,yes,AAPL,daily,split-adjusted,USD,"
+        "Alpha Vantage and Elsewhere,2026-11-20T21:15:00Z",
+        "2026-11-23,93.0,94.0,92.0,93.5,120,no,AAPL,daily,split-adjusted,USD,"
+        "Alpha Vantage and Elsewhere,2026-11-23T20:00:00Z",
+        "",
+    ]
+
+
+def test_series_of_histories_and_bars_stand_side_by_side() -> None:
+    rows = read(history_csv([make_split_history(Series.SPLITS), APPLE]))
+    assert [(row["series"], row["final"], row["close"]) for row in rows] == [
+        ("split-adjusted", "yes", "93.0"),
+        ("split-adjusted", "no", "93.5"),
+        ("as traded", "", "189.3"),
+        ("as traded", "", "0.30000000000000004"),
+    ]
+
+
+# --- any table --------------------------------------------------------------------------------
+
+TABLE = pd.DataFrame(
+    {
+        "Name": ["=HYPERLINK(1)", "Plain; name", None],
+        "Return %": [12.5, NAN, float("-inf")],
+        "Bars": [250, 3, 0],
+        "Best day": [date(2026, 11, 20), None, date(2026, 11, 23)],
+        "At": pd.to_datetime(["2026-11-20T21:15", None, "2026-11-23T21:15"], utc=True),
+        "Final": [True, False, True],
+    },
+    index=pd.Index(["AAPL", "-P-HIZ", "NA"], name="Ticker"),
+)
+
+
+def test_a_table_is_its_index_its_columns_and_its_notes() -> None:
+    content = table_csv(TABLE, notes=["=1+1 is no formula", "SPY begins 19 Nov 2026"])
+    assert list(csv.reader(io.StringIO(content.decode()))) == [
+        ["Ticker", "Name", "Return %", "Bars", "Best day", "At", "Final"],
+        ["AAPL", "'=HYPERLINK(1)", "12.5", "250", "2026-11-20", "2026-11-20T21:15:00Z", "yes"],
+        ["'-P-HIZ", "Plain; name", "", "3", "", "", "no"],
+        ["NA", "", "", "0", "2026-11-23", "2026-11-23T21:15:00Z", "yes"],
+        ["'=1+1 is no formula"],
+        ["SPY begins 19 Nov 2026"],
+    ]
+
+
+def test_a_tables_dates_are_dates_and_an_index_without_a_name_stays_out() -> None:
+    index = pd.DatetimeIndex(["2026-11-20", "2026-11-23"], name="date")
+    dated = pd.DataFrame({"AAPL": [1.5, 2.0]}, index=index)
+    assert table_csv(dated) == b"date,AAPL\n2026-11-20,1.5\n2026-11-23,2.0\n"
+    assert table_csv(dated.reset_index(drop=True)) == b"AAPL\n1.5\n2.0\n"
+    assert table_csv(pd.DataFrame()) == b"\n"
+
+
+def workbook(sheets: dict[str, pd.DataFrame], *notes: str) -> openpyxl.Workbook:
+    return openpyxl.load_workbook(io.BytesIO(tables_xlsx(sheets, notes)))
+
+
+def test_a_workbook_has_real_numbers_and_dates_and_texts_that_are_texts() -> None:
+    book = workbook({"Statistics": TABLE}, "=1+1 is no formula")
+    sheet = book["Statistics"]
+    assert [[cell.value for cell in row] for row in sheet.iter_rows()] == [
+        ["Ticker", "Name", "Return %", "Bars", "Best day", "At", "Final"],
+        [
+            "AAPL",
+            "=HYPERLINK(1)",
+            12.5,
+            250,
+            datetime(2026, 11, 20),  # noqa: DTZ001 as Excel knows no zones
+            datetime(2026, 11, 20, 21, 15),  # noqa: DTZ001
+            "yes",
+        ],
+        ["-P-HIZ", "Plain; name", None, 3, None, None, "no"],
+        [
+            "NA",
+            None,
+            None,
+            0,
+            datetime(2026, 11, 23),  # noqa: DTZ001
+            datetime(2026, 11, 23, 21, 15),  # noqa: DTZ001
+            "yes",
+        ],
+    ]
+    assert sheet["B2"].data_type == "s"
+    assert sheet["E2"].number_format == "yyyy-mm-dd"
+    assert sheet["F2"].number_format == "yyyy-mm-dd hh:mm:ss"
+    assert book["Notes"]["A1"].value == "=1+1 is no formula"
+    assert book["Notes"]["A1"].data_type == "s"
+
+
+def test_a_sheets_header_is_bold_and_stays_and_its_columns_fit() -> None:
+    sheet = workbook({"Statistics": TABLE})["Statistics"]
+    assert all(cell.font.bold for cell in sheet[1])
+    assert not sheet["A2"].font.bold
+    assert sheet.freeze_panes == "A2"
+    assert sheet.column_dimensions["B"].width > sheet.column_dimensions["D"].width >= 9
+
+
+def test_addresses_do_not_become_links() -> None:
+    frame = pd.DataFrame({"Site": ["https://example.com/", "mailto:a@b.c", "internal:Sheet2!A1"]})
+    sheet = workbook({"Sites": frame})["Sites"]
+    assert [sheet.cell(row, 1).hyperlink for row in (2, 3, 4)] == [None] * 3
+    assert sheet["A2"].value == "https://example.com/"
+
+
+def test_names_of_sheets_are_made_to_fit_excel() -> None:
+    names = ["a/b:c*d?[e]\\f", "", "'quoted'", "History", "x" * 40, "X" * 40, "Notes"]
+    book = workbook(dict.fromkeys(names, TABLE), "a note")
+    assert book.sheetnames == [
+        "a b c d  e  f",
+        "Sheet 2",
+        "quoted",
+        "Sheet 4",
+        "x" * 31,
+        "X" * 27 + " 2",
+        "Notes",
+        "Notes 2",
+    ]
+
+
+def test_numpys_numbers_are_numbers_and_control_characters_are_gone() -> None:
+    mixed = pd.Series([np.int64(3), np.float64(2.5), "a\x00\u202eb\nc"], dtype=object)
+    frame = pd.DataFrame({"Mixed": mixed})
+    sheet = workbook({"Mixed": frame})["Mixed"]
+    assert [sheet.cell(row, 1).value for row in (2, 3, 4)] == [3, 2.5, "ab c"]
+    assert table_csv(frame) == b"Mixed\n3\n2.5\nab c\n"
+
+
+def test_a_workbook_without_tables_can_still_be_opened() -> None:
+    assert workbook({}).sheetnames == ["Notes"]

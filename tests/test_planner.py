@@ -114,7 +114,7 @@ class Desk:
 
     def has_daily(self, ticker: str, last: str, *, asked: str) -> None:
         """Daily bars up to `last` were got when the ticker was asked."""
-        bars = daily(ticker, {"2026-11-02": 1.0, last: 2.0}, fetched_at=utc(asked))
+        bars = daily(ticker, {"2026-11-02": 100.0, last: 101.0}, fetched_at=utc(asked))
         self.asked(want(Feed.DAILY, ticker), at=asked, data=bars)
 
     def known(self) -> Known:

@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from stocktracker.config import Hours
 from stocktracker.plans import PLANS, Limit, parse_limits
+from stocktracker.simulator.functions import NAMES
 from stocktracker.simulator.limits import upstream_limits
 from stocktracker.simulator.server import serve
 from stocktracker.simulator.simulator import Simulator
@@ -49,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m stocktracker.simulator",
         description="A stand-in for Alpha Vantage on 127.0.0.1, with simulated prices.",
+        epilog=f"It answers {', '.join(NAMES)}.",
     )
     parser.add_argument("--plan", choices=list(PLANS), default="free")
     parser.add_argument("--port", type=_port, default=8600, help="0 takes a free one")

@@ -12,8 +12,9 @@ from datetime import date, datetime, timedelta
 from stocktracker.markets import Session, calendar_of
 from stocktracker.model import Ticker
 from stocktracker.plans import Capability, Liveness, Plan
-from stocktracker.simulator import bodies, bulk, listing, search
+from stocktracker.simulator import bodies, bulk, listing, movers, search
 from stocktracker.simulator.bodies import Answer, Column
+from stocktracker.simulator.corporate import CORPORATE
 from stocktracker.simulator.intraday import (
     EASTERN,
     IntradayBar,
@@ -41,11 +42,12 @@ class Vendor:
     publication: Publication
 
     def answer(self, query: Query) -> Answer:
-        function = FUNCTIONS.get(query.function)
-        if function is None:
-            return Refused("no-function", function=query.function).answer
         try:
-            return function(self, query)
+            if query.function in CORPORATE:
+                return CORPORATE[query.function](self.world, query, self._published_close(query))
+            if query.function not in FUNCTIONS:
+                raise Refused("no-function", function=query.function)
+            return FUNCTIONS[query.function](self, query)
         except Refused as refused:
             return refused.answer
 
@@ -128,7 +130,11 @@ class Vendor:
             Column(
                 "dividend amount", "dividend_amount", bodies.four_decimals(table.dividends.tolist())
             ),
-            Column("split coefficient", "split_coefficient", ["1.0"] * len(table.days)),
+            Column(
+                "split coefficient",
+                "split_coefficient",
+                bodies.as_they_are(table.splits.tolist()),
+            ),
         ]
         return self._series(
             query,
@@ -209,6 +215,9 @@ class Vendor:
         if query.wants_csv:
             return bodies.csv_answer(search.HEADER, [",".join(match) for match in matches])
         return bodies.json_answer({"bestMatches": search.numbered(matches)})
+
+    def top_gainers_losers(self, query: Query) -> Answer:
+        return movers.answer(self.world, self._visible_at(query))
 
     def _intraday_bars(self, query: Query, ticker: Ticker, step: timedelta) -> list[IntradayBar]:
         at = self._visible_at(query)
@@ -324,4 +333,6 @@ FUNCTIONS: Mapping[str, Callable[[Vendor, Query], Answer]] = {
     "TIME_SERIES_INTRADAY": Vendor.intraday,
     "TIME_SERIES_WEEKLY": Vendor.weekly,
     "TIME_SERIES_WEEKLY_ADJUSTED": Vendor.weekly_adjusted,
+    "TOP_GAINERS_LOSERS": Vendor.top_gainers_losers,
 }
+NAMES = sorted([*FUNCTIONS, *CORPORATE])

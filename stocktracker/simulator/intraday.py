@@ -19,6 +19,7 @@ from stocktracker.simulator.paths import (
     MINUTE,
     Floats,
     after_hours,
+    coefficient_on,
     numbers,
     session_path,
     share_of_volume,
@@ -84,15 +85,23 @@ def extended_bars(
     before = calendar_of(ticker).last_closed(session.open)
     early = datetime.combine(session.day, EXTENDED_OPEN, EASTERN).astimezone(session.open.tzinfo)
     late = datetime.combine(session.day, EXTENDED_CLOSE, EASTERN).astimezone(session.open.tzinfo)
-    yield from _thin_bars(seed, ticker, before, step, (early, min(session.open, at)))
+    split = coefficient_on(seed, ticker, session.day)
+    yield from _thin_bars(seed, ticker, before, step, (early, min(session.open, at)), split=split)
     yield from _thin_bars(seed, ticker, session, step, (session.close, min(late, at)))
 
 
 def _thin_bars(
-    seed: int, ticker: Ticker, after: Session, step: timedelta, span: tuple[datetime, datetime]
+    seed: int,
+    ticker: Ticker,
+    after: Session,
+    step: timedelta,
+    span: tuple[datetime, datetime],
+    *,
+    split: float = 1.0,
 ) -> Iterator[IntradayBar]:
+    """Bars of `span` at the prices after a session; `split` is what has come into effect since."""
     start, end = _ceiling(span[0], step), span[1]
-    prices = after_hours(seed, ticker, after)
+    prices = np.round(after_hours(seed, ticker, after) / split, 2)
     throws = numbers(seed, ticker, "thin", after.day, step, span[0])
     while start + step <= end:
         is_traded, volume = throws.random() < THINNESS, int(throws.integers(10, 500))

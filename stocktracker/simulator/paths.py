@@ -5,13 +5,14 @@ runs from its open to its close over 390 knots (a minute each in a full session)
 Brownian bridge; its high and low are those of its knots. Random numbers are drawn month by month:
 one day's minutes cost a month's draw, never 27 years of them.
 
-No splits yet: `DailyPath` is the place for a column of them, beside `dividends`.
+Prices and volumes are as traded: they jump where `splits` has a split. A price wanders as if there
+were none and is then told in the shares of its day, so a split itself moves nobody's money.
 """
 
 from __future__ import annotations
 
 import hashlib
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -25,6 +26,7 @@ from numpy.typing import NDArray
 from stocktracker.markets import Exchange, Session, calendar, calendar_of, exchange_of
 from stocktracker.model import Ticker
 from stocktracker.simulator.known import FOLLOWS_MARKET, KNOWN
+from stocktracker.simulator.splits import factor_until, splits_of
 
 Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]
@@ -54,13 +56,17 @@ class TradingDays:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DailyPath:
-    """Opens and closes in cents of every day, and what shapes the minutes between them."""
+    """Opens and closes in cents of every day, and what shapes the minutes between them.
+
+    `splits` are coefficients, 1 on most days; `dividends` are amounts a share of their day.
+    """
 
     trading: TradingDays
     opens: Floats
     closes: Floats
     volumes: Whole
     dividends: Floats
+    splits: Floats
     restlessness: Floats
 
 
@@ -77,7 +83,12 @@ class DailyBars:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SessionPath:
-    """One session in cents: 391 prices at equal distances, from its open to its close."""
+    """One session in cents: 391 prices at equal distances, from its open to its close.
+
+    On the day of a split the previous close is told in the new shares, so that the change from it
+    is what a holder has gained. Nothing says that upstream does so too; another way would show a
+    fall of 75 % on the morning of a 4:1.
+    """
 
     knots: Floats
     volume: int
@@ -85,7 +96,7 @@ class SessionPath:
 
 
 @dataclass(frozen=True, slots=True)
-class _Character:
+class Character:
     """What kind of price a ticker has; yearly figures, as fractions."""
 
     price: float
@@ -94,6 +105,10 @@ class _Character:
     follows_market: float
     volume: float
     dividends: float
+
+    @property
+    def log_growth(self) -> float:
+        return float(np.log1p(self.growth))
 
 
 def numbers(seed: int, *names: object) -> np.random.Generator:
@@ -129,7 +144,7 @@ def daily_path(seed: int, ticker: Ticker, last_year: int) -> DailyPath:
     """
     trading = trading_days(exchange_of(ticker), max(last_year, ANCHOR_DAY.year))
     count = len(trading.days)
-    character = _character(seed, ticker)
+    character = character_of(seed, ticker)
     night, day, amount, jump = numbers(seed, ticker, "days").standard_normal((count, 4)).T
     market, swings = _market(seed, count)
 
@@ -139,18 +154,22 @@ def daily_path(seed: int, ticker: Ticker, last_year: int) -> DailyPath:
     session = 0.85 * daily * (follows * market + np.sqrt(1 - follows**2) * day)
 
     anchor = bisect_right(trading.days, ANCHOR_DAY) - 1
-    drift = np.log1p(character.growth) / DAYS_A_YEAR - (overnight + session)[1 : anchor + 1].mean()
+    drift = character.log_growth / DAYS_A_YEAR - (overnight + session)[1 : anchor + 1].mean()
     walk = np.cumsum(overnight + session + drift)
     logs = np.log(character.price) + walk - walk[anchor]
-    closes = _cents(np.exp(logs))
+    splits = _coefficients(seed, ticker, trading)
+    factors = np.cumprod(splits)
+    # How many shares of the anchor day stand for one of each day.
+    shares = factors[anchor] / factors
     before = np.concatenate((logs[:1], logs[:-1]))
     volumes = character.volume * np.exp(0.3 * amount + 0.25 * np.abs(day) + 4 * np.abs(overnight))
     return DailyPath(
         trading=trading,
-        opens=_cents(np.exp(before + overnight)),
-        closes=closes,
-        volumes=np.maximum(volumes, 100).astype(np.int64),
-        dividends=_dividends(seed, ticker, character, closes),
+        opens=_cents(np.exp(before + overnight) * shares),
+        closes=_cents(np.exp(logs) * shares),
+        volumes=np.maximum(volumes / shares, 100).astype(np.int64),
+        dividends=_dividends(seed, ticker, character, np.exp(before) * shares),
+        splits=splits,
         restlessness=0.75 * daily,
     )
 
@@ -183,7 +202,7 @@ def session_path(seed: int, ticker: Ticker, day: date) -> SessionPath:
     return SessionPath(
         knots=np.concatenate((path.opens[index : index + 1], _cents(np.exp(walk)))),
         volume=int(path.volumes[index]),
-        previous_close=float(path.closes[index - 1]),
+        previous_close=round(float(path.closes[index - 1] / path.splits[index]), 4),
     )
 
 
@@ -202,6 +221,12 @@ def after_hours(seed: int, ticker: Ticker, session: Session) -> Floats:
         for (period, share), phase in zip(WOBBLE_MINUTES, phases, strict=True)
     )
     return _cents(close * (1 + WOBBLE * np.minimum(minutes / 10, 1) * wobble))
+
+
+def coefficient_on(seed: int, ticker: Ticker, day: date) -> float:
+    """The split coefficient of a trading day: 1 but for splits."""
+    path = daily_path(seed, ticker, max(day.year, ANCHOR_DAY.year))
+    return float(path.splits[path.trading.index[day]])
 
 
 def share_of_volume(fraction: Floats | float) -> Floats:
@@ -238,39 +263,54 @@ def _market(seed: int, count: int) -> tuple[Floats, Floats]:
     return numbers(seed, "the market").standard_normal(count), np.exp(0.18 * swings)
 
 
-def _jumps(jump: Floats, character: _Character) -> Floats:
+def _jumps(jump: Floats, character: Character) -> Floats:
     """News overnight: on about one day in a hundred the open is far from the close before."""
     size = np.sign(jump) * character.volatility * (0.06 + 0.12 * (np.abs(jump) - 2.6))
     return np.where(np.abs(jump) > 2.6, size, 0.0)
 
 
-def _dividends(seed: int, ticker: Ticker, character: _Character, closes: Floats) -> Floats:
-    """What is paid on each day: a quarter of the year's yield, every 63rd day."""
-    paid = np.zeros_like(closes)
+def _dividends(seed: int, ticker: Ticker, character: Character, before: Floats) -> Floats:
+    """What is paid on each day: a quarter of the year's yield, every 63rd day.
+
+    `before` are the closes before each day, in the shares of the day.
+    """
+    paid = np.zeros_like(before)
     first = int(numbers(seed, ticker, "dividends").integers(1, DAYS_A_QUARTER))
     paid[first::DAYS_A_QUARTER] = np.round(
-        closes[first - 1 : -1 : DAYS_A_QUARTER] * character.dividends / 4, 2
+        before[first::DAYS_A_QUARTER] * character.dividends / 4, 2
     )
     return paid
 
 
+def _coefficients(seed: int, ticker: Ticker, trading: TradingDays) -> Floats:
+    coefficients: Floats = np.ones(len(trading.days))
+    for split in splits_of(seed, ticker):
+        place = bisect_left(trading.days, split.day)
+        if place < len(coefficients):
+            coefficients[place] *= split.factor
+    return coefficients
+
+
 @lru_cache(maxsize=512)
-def _character(seed: int, ticker: Ticker) -> _Character:
+def character_of(seed: int, ticker: Ticker) -> Character:
     rng = numbers(seed, ticker, "character")
     price, growth, volatility, follows, volume, dividends = rng.standard_normal(6)
     known = KNOWN.get(ticker)
+    years = (ANCHOR_DAY - FIRST_DAY).days / 365.25
+    # Who splits up has grown for it, so that prices as traded are believable in 1999 too.
+    split = factor_until(seed, ticker, ANCHOR_DAY) ** (1 / years)
     if known is not None:
-        return _Character(
+        return Character(
             price=known.price,
-            growth=0.05 + 0.02 * float(np.clip(growth, -2, 2)),
+            growth=(1.05 + 0.02 * float(np.clip(growth, -2, 2))) * split - 1,
             volatility=known.volatility,
             follows_market=FOLLOWS_MARKET.get(ticker, 0.6),
             volume=known.volume,
             dividends=known.dividends,
         )
-    return _Character(
+    return Character(
         price=float(np.clip(np.exp(3.4 + 0.8 * price), 4, 900)),
-        growth=0.03 + 0.02 * float(np.clip(growth, -2, 2)),
+        growth=(1.03 + 0.02 * float(np.clip(growth, -2, 2))) * split - 1,
         volatility=float(np.clip(0.35 * np.exp(0.3 * volatility), 0.12, 0.9)),
         follows_market=float(np.clip(0.45 + 0.15 * follows, 0, 0.9)),
         volume=float(np.exp(13 + 1.5 * np.clip(volume, -3, 3))),

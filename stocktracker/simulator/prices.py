@@ -55,7 +55,11 @@ class Moment:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
-    """Daily or weekly bars, oldest first. `adjusted` are closes, backward from the last row."""
+    """Daily or weekly bars as traded, oldest first.
+
+    `adjusted` are closes, backward from the last row, for splits and dividends; `splits` are the
+    coefficients that came into effect in a row's time.
+    """
 
     days: Sequence[date]
     opens: Floats
@@ -65,6 +69,7 @@ class Table:
     volumes: Whole
     adjusted: Floats
     dividends: Floats
+    splits: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +121,7 @@ class PriceWorld:
         volumes = np.concatenate([bars.volumes for bars in years])[span]
         closes[-1], highs[-1], lows[-1] = moment.price, moment.high, moment.low
         volumes[-1] = moment.volume
-        dividends = path.dividends[start:end]
+        dividends, splits = path.dividends[start:end], path.splits[start:end]
         return Table(
             days=days,
             opens=np.concatenate([bars.opens for bars in years])[span],
@@ -124,8 +129,9 @@ class PriceWorld:
             lows=lows,
             closes=closes,
             volumes=volumes,
-            adjusted=closes * _adjustments(closes, dividends),
+            adjusted=closes * adjustments(closes, dividends, splits),
             dividends=dividends,
+            splits=splits,
         )
 
     def weekly(self, ticker: Ticker, at: datetime) -> Table:
@@ -143,6 +149,7 @@ class PriceWorld:
             volumes=np.add.reduceat(daily.volumes, starts),
             adjusted=daily.adjusted[ends],
             dividends=np.add.reduceat(daily.dividends, starts),
+            splits=np.multiply.reduceat(daily.splits, starts),
         )
 
 
@@ -156,9 +163,14 @@ def _so_far(prices: Floats, position: float) -> tuple[float, float, float]:
     return price, max(float(passed.max()), price), min(float(passed.min()), price)
 
 
-def _adjustments(closes: Floats, dividends: Floats) -> Floats:
-    """What each close is multiplied by: every dividend lowers all the closes before it."""
+def adjustments(closes: Floats, dividends: Floats, splits: Floats) -> Floats:
+    """What each close is multiplied by: all dividends and splits after it lower it.
+
+    A dividend D on a day that closes at C lowers all closes before it by C / (C + D), as upstream
+    has it: its daily_adjusted body for IBM follows from its other columns to the last digit so, and
+    only to 5e-5 by the textbook's 1 − D / previous close. A split lowers them by its coefficient.
+    """
     factors: Floats = np.ones_like(closes)
-    factors[:-1] = 1 - dividends[1:] / closes[:-1]
-    adjustments: Floats = np.multiply.accumulate(factors[::-1])[::-1]
-    return adjustments
+    factors[:-1] = closes[1:] / (closes[1:] + dividends[1:]) / splits[1:]
+    products: Floats = np.multiply.accumulate(factors[::-1])[::-1]
+    return products

@@ -44,9 +44,9 @@ class Query:
 
     @property
     def tickers(self) -> tuple[Ticker, ...]:
-        return tuple(
-            Ticker(part.strip().upper()) for part in self.get("symbol").split(",") if part.strip()
-        )
+        """All that the query names; news is asked for with `tickers`, all else with `symbol`."""
+        named = self.get("symbol") or self.get("tickers")
+        return tuple(Ticker(part.strip().upper()) for part in named.split(",") if part.strip())
 
     @property
     def wants_csv(self) -> bool:

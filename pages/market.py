@@ -1,0 +1,32 @@
+"""Market: the day's movers, the world's exchanges, expected reports, and news."""
+
+import streamlit as st
+
+from stocktracker import market_view as view
+from stocktracker import news_view, ui
+from stocktracker.model import WHOLE_MARKET
+
+runtime = ui.current_runtime()
+tickers = ui.chosen()
+view.load(runtime)
+seconds = ui.tick_of(runtime, tickers)
+
+
+def draw() -> None:
+    tabs = st.tabs(list(view.SECTIONS), key="market", on_change="rerun", bind="query-params")
+    titles = zip(view.SECTIONS, tabs, strict=True)
+    title, tab = next((title, tab) for title, tab in titles if tab.open)
+    ui.watch(view.wants_of(runtime, title))
+    with tab:
+        if title == view.MOVERS:
+            view.movers(runtime)
+        elif title == view.EXCHANGES:
+            view.exchanges(runtime)
+        elif title == view.CALENDAR:
+            view.reports(runtime, tickers)
+        else:
+            news_view.draw(runtime, WHOLE_MARKET, tickers, "the market's news")
+    ui.rerun_when_settled(runtime, tickers, seconds)
+
+
+ui.live_fragment(draw, seconds)

@@ -1,0 +1,90 @@
+"""The histories that pages show: made once for each change, and shared by all sessions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import streamlit as st
+
+from stocktracker.adjust import Series
+from stocktracker.analytics import Range
+from stocktracker.fundamentals import Dividends, Earnings, Splits
+from stocktracker.history import History, make_history
+from stocktracker.model import Feed, Interval, Outcome, Ticker, Want
+from stocktracker.runtime import Runtime
+
+FEEDS = (Feed.DAILY, Feed.WEEKLY, Feed.INTRADAY)
+
+
+@dataclass(frozen=True)
+class Versions:
+    """What a history is made of, by the times at which each last changed."""
+
+    ticker: Ticker
+    bars: tuple[str, ...]
+    splits: str
+    dividends: str
+    splits_asked_at: str
+    day: str
+
+
+def history_of(
+    runtime: Runtime, ticker: Ticker, asked: Range, interval: Interval, series: Series
+) -> History | None:
+    """What is stored, as the chart, the statistics and the exports take it; None without bars.
+
+    Made once for each change and shared by all sessions: treat it as read-only.
+    """
+    board = runtime.board
+    bars = {feed: board.read_bars(feed, ticker) for feed in FEEDS}
+    quote = board.read_quote(ticker)
+    splits, dividends = splits_of(runtime, ticker), dividends_of(runtime, ticker)
+    versions = Versions(
+        ticker,
+        (*(str(each and each.fetched_at) for each in bars.values()), str(quote and quote.as_of)),
+        str(splits and splits.fetched_at),
+        str(dividends and dividends.fetched_at),
+        str(_splits_asked(runtime, ticker)),
+        str(runtime.now().date()),
+    )
+    return _make_history(versions, asked.value, interval.value, series.value, runtime)
+
+
+@st.cache_resource(show_spinner=False, max_entries=200)
+def _make_history(
+    versions: Versions, asked: str, interval: str, series: str, _runtime: Runtime
+) -> History | None:
+    ticker = versions.ticker
+    return make_history(
+        Range(asked),
+        Series(series),
+        interval=Interval(interval),
+        bars={feed: _runtime.board.read_bars(feed, ticker) for feed in FEEDS},
+        quote=_runtime.board.read_quote(ticker),
+        splits=splits_of(_runtime, ticker),
+        dividends=dividends_of(_runtime, ticker),
+        zone=_runtime.read_zone(ticker),
+        now=_runtime.now(),
+        splits_asked_at=_splits_asked(_runtime, ticker),
+    )
+
+
+def splits_of(runtime: Runtime, ticker: Ticker) -> Splits | None:
+    known = runtime.board.read_facts(Feed.SPLITS, ticker)
+    return known if isinstance(known, Splits) else None
+
+
+def dividends_of(runtime: Runtime, ticker: Ticker) -> Dividends | None:
+    known = runtime.board.read_facts(Feed.DIVIDENDS, ticker)
+    return known if isinstance(known, Dividends) else None
+
+
+def earnings_of(runtime: Runtime, ticker: Ticker) -> Earnings | None:
+    known = runtime.board.read_facts(Feed.EARNINGS, ticker)
+    return known if isinstance(known, Earnings) else None
+
+
+def _splits_asked(runtime: Runtime, ticker: Ticker) -> datetime | None:
+    attempt = runtime.read().attempts.get(Want(Feed.SPLITS, ticker))
+    return attempt.at if attempt and attempt.outcome is not Outcome.FAILED else None
