@@ -6,8 +6,10 @@ on SIGTERM. Settings are checked here, once; a wrong one ends the program with e
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,6 +17,7 @@ from pathlib import Path
 import anyio
 import streamlit as st
 
+from stocktracker import frontend
 from stocktracker.config import load_settings
 from stocktracker.errors import SettingsError, StoreError
 from stocktracker.routes import SECURITY_HEADERS, make_routes
@@ -36,6 +39,17 @@ except SettingsError as fault:
     stop(fault.words)
 
 
+# What a page imports at its first visit takes a second or two, most of it numeric libraries.
+HEAVY = ("history_view", "compare_view", "company_view", "market_view")
+
+
+def warm_up() -> None:
+    """Import what the pages need while nobody waits for it."""
+    for name in HEAVY:
+        importlib.import_module(f"stocktracker.{name}")
+    frontend.library_gzipped()
+
+
 @asynccontextmanager
 async def serve_runtime(_app: st.App) -> AsyncIterator[dict[str, object]]:
     """One runtime, and so one poller, for every viewer of this server."""
@@ -44,6 +58,7 @@ async def serve_runtime(_app: st.App) -> AsyncIterator[dict[str, object]]:
     except StoreError as fault:
         stop(fault.words)
     anchor(runtime)
+    threading.Thread(target=warm_up, name="stocktracker-warm-up", daemon=True).start()
     if SETTINGS.demo:
         print("stocktracker: no ALPHAVANTAGE_API_KEY, so prices are simulated.", flush=True)  # noqa: T201
     try:

@@ -18,7 +18,15 @@ from playwright.sync_api import Page, sync_playwright
 
 ROOT = Path(__file__).parent.parent
 SHOTS = ROOT / "docs" / "screenshots"
-PAGES = {"live": "/", "history": "/history?range=6M&ticker=NVDA", "status": "/status"}
+PAGES = {
+    "live": "/",
+    "history": "/history?range=6M&ticker=NVDA&indicators=ema.20,bb.20.2,rsi.14,macd.12.26.9",
+    "compare": "/compare?range=1Y",
+    "company": "/company",
+    "earnings": "/company?section=Earnings",
+    "market": "/market",
+    "status": "/status",
+}
 SIZES = {"desktop": (1440, 900), "phone": (390, 844)}
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 # A table or chart draws itself after its element is there.

@@ -15,11 +15,6 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
-def is_known(value: float | None) -> bool:
-    """Whether there is a figure at all: neither None nor NaN nor infinite."""
-    return value is not None and math.isfinite(value)
-
-
 def money(value: float | None, currency: str) -> str:
     """`$206B`, `−€1.29B`, `TWD 2.89T`: three figures and the currency; a dash for None and NaN."""
     if value is None or not math.isfinite(value):

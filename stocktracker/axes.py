@@ -168,7 +168,7 @@ def hover_format(slots: Slots, *, intraday: bool) -> str:
     """The readout's first line: an instant, a day or a week, which stands on its Monday."""
     if intraday:
         return "%a %-d %b %Y %H:%M"
-    return "%a %-d %b %Y" if slots.start is None else "Week of %-d %b %Y"
+    return "Week of %-d %b %Y" if slots.step > DAY_MS else "%a %-d %b %Y"
 
 
 def breaks(stamps: pd.DatetimeIndex, *, intraday: bool) -> list[dict[str, Any]]:

@@ -107,12 +107,16 @@ def price_figure(
     ends = price_range(drawn, log=log, below=top.part(rows), above=top.part(len(names)))
 
     few = len(frame) <= MOST_SHAPES
+    readout = traces.readout_of(frame, placed, has_volume=has_volume, not_final=not_final)
     if kind in ("candles", "bars") and few:
-        figure.add_traces(traces.candles(frame, slots, kind, palette, not_final=not_final))
+        shapes = traces.candles(frame, slots, kind, palette, readout, not_final=not_final)
+        figure.add_traces(shapes)
     else:
         shape: Kind = "line" if kind == "line" else "area"
         floor = 10 ** ends[0] if log else ends[0]
-        figure.add_traces(traces.closes(frame, slots, shape, palette, floor, not_final=not_final))
+        figure.add_traces(
+            traces.closes(frame, slots, shape, palette, readout, floor=floor, not_final=not_final)
+        )
     if has_volume:
         figure.add_traces(traces.volumes(frame, slots, palette, shapes=few, not_final=not_final))
         figure.update_layout(yaxis2=volume_axis(frame, palette, domains[1]))

@@ -12,7 +12,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from stocktracker import asking, compare_charts, heatmaps, performance, ui, wording
+from stocktracker import asking, compare_charts, frontend, heatmaps, performance, plot, ui, wording
 from stocktracker.adjust import Series
 from stocktracker.compare_controls import (
     CORRELATION,
@@ -39,7 +39,7 @@ from stocktracker.history import History
 from stocktracker.model import Feed, Interval, Ticker, Want
 from stocktracker.palette import Palette
 from stocktracker.performance import Statistics
-from stocktracker.plotting import CONFIG
+from stocktracker.plotting import to_bytes
 from stocktracker.ranges import interval_words
 from stocktracker.runtime import Runtime
 
@@ -79,7 +79,7 @@ def _actions(asked: Asked) -> list[Want]:
 
 
 def compared(runtime: Runtime, asked: Asked) -> Comparison | None:
-    """What is stored, side by side; None where there are no bars of any ticker. Read-only."""
+    """What is stored, side by side; None without any bars. Read-only."""
     histories = _histories(runtime, asked, asked.series)
     lacking = {ticker: each.lacking for ticker, each in histories.items() if each is not None}
     series = common_series(asked.series, list(histories.values()))
@@ -159,14 +159,14 @@ def draw_section(section: str, comparison: Comparison, numbers: Numbers) -> None
 def _growth(comparison: Comparison, numbers: Numbers, palette: Palette) -> None:
     _plot(
         "growth",
-        f"{numbers.log} {comparison.version}",
-        _look(),
+        comparison,
         lambda: compare_charts.growth_figure(
             performance.rebased(comparison.closes),
             benchmark=comparison.benchmark,
             palette=palette,
             log=numbers.log,
         ),
+        options=f"log {numbers.log}",
     )
     _table(comparison.version, numbers.risk_free, _look(), comparison, palette)
 
@@ -174,8 +174,7 @@ def _growth(comparison: Comparison, numbers: Numbers, palette: Palette) -> None:
 def _drawdown(comparison: Comparison, numbers: Numbers, palette: Palette) -> None:  # noqa: ARG001
     _plot(
         "drawdown",
-        comparison.version,
-        _look(),
+        comparison,
         lambda: compare_charts.drawdown_figure(
             performance.drawdowns(comparison.closes),
             benchmark=comparison.benchmark,
@@ -191,7 +190,7 @@ def _risk(comparison: Comparison, numbers: Numbers, palette: Palette) -> None:
             points, benchmark=comparison.benchmark, yearly=yearly, palette=palette
         )
 
-    _plot("risk", comparison.version, _look(), make)
+    _plot("risk", comparison, make)
 
 
 def _correlation(
@@ -204,8 +203,7 @@ def _correlation(
         return
     _plot(
         "correlation",
-        comparison.version,
-        _look(),
+        comparison,
         lambda: heatmaps.correlation_figure(
             performance.correlations(comparison.closes), palette=palette
         ),
@@ -215,18 +213,17 @@ def _correlation(
 def _rolling(comparison: Comparison, numbers: Numbers, palette: Palette) -> None:
     closes, benchmark = comparison.closes, comparison.benchmark
     window = comparison.window(numbers.window)
-    version = f"{window} {comparison.version}"
     st.markdown(f"**Volatility a year** :gray[of the last {window} returns]")
     _plot(
         "rolling volatility",
-        version,
-        _look(),
+        comparison,
         lambda: compare_charts.rolling_volatility_figure(
             performance.rolling_volatility(closes, window=window, periods=comparison.periods),
             benchmark=benchmark,
             palette=palette,
             height=340,
         ),
+        options=numbers.window,
     )
     if benchmark is None or len(comparison.tickers) < 2:
         st.caption("Correlation over time needs a benchmark and another ticker.")
@@ -235,13 +232,13 @@ def _rolling(comparison: Comparison, numbers: Numbers, palette: Palette) -> None
     st.markdown(f"**Correlation with {against}** :gray[of the last {window} returns]")
     _plot(
         "rolling correlation",
-        version,
-        _look(),
+        comparison,
         lambda: compare_charts.rolling_correlation_figure(
             performance.rolling_correlation(closes, benchmark, window=window),
             palette=palette,
             height=340,
         ),
+        options=numbers.window,
     )
 
 
@@ -252,9 +249,9 @@ def _monthly(comparison: Comparison, numbers: Numbers, palette: Palette) -> None
         return
     _plot(
         "monthly",
-        f"{ticker} {comparison.version}",
-        _look(),
+        comparison,
         lambda: heatmaps.monthly_figure(monthly(comparison, ticker), palette=palette),
+        options=ticker,
     )
     weekly = comparison.interval is Interval.WEEKLY
     st.caption(
@@ -269,15 +266,24 @@ def _look() -> str:
     return f"{'dark' if ui.is_dark() else 'light'} {ui.scheme()}"
 
 
-@st.cache_data(show_spinner=False, max_entries=300)
 def _plot(
-    name: str,
-    version: str,  # noqa: ARG001 the key
-    look: str,  # noqa: ARG001 the key
-    _make: Callable[[], go.Figure],
+    name: str, comparison: Comparison, make: Callable[[], go.Figure], options: str = ""
 ) -> None:
-    """Draw once for each version; other sessions replay the element."""
-    st.plotly_chart(_make(), key=f"compare {name}", theme=None, config=dict(CONFIG))
+    """The chart; what the viewer has zoomed to stays while it shows the same tickers and range."""
+    first = comparison.closes.index[0] if len(comparison.closes) else ""
+    shown = (name, options, *comparison.tickers, comparison.interval, comparison.series, first)
+    keeps = " ".join(map(str, shown))
+    version = f"{options} {comparison.version}"
+    plot.show(_figure(name, version, _look(), keeps, make), key=f"compare {name}")
+
+
+@st.cache_data(show_spinner=False, max_entries=300)
+def _figure(
+    name: str, version: str, look: str, keeps: str, _make: Callable[[], go.Figure]
+) -> bytes:
+    """Made once for each version and look, and shared by all sessions."""
+    del name, version, look  # parts of the key
+    return to_bytes(_make(), library=frontend.LIBRARY, keeps=keeps)
 
 
 @st.cache_data(show_spinner=False, max_entries=100)

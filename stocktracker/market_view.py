@@ -107,11 +107,11 @@ def exchanges(runtime: Runtime) -> None:
     """Our own calendars need no call; upstream's word is set beside them where it is stored."""
     record = panels.read(runtime, Feed.MARKETS, WHOLE_MARKET, WorldMarkets)
     now, zone = runtime.now(), ui.zone()
-    if record is None:
-        rows = market_tables.world_rows([], _states(now), [])
-    else:
-        heard = panels.heard_at(runtime, Feed.MARKETS, record)
-        rows = market_tables.world_rows(record.rows, _states(now), _states(heard))
+    heard = now if record is None else panels.heard_at(runtime, Feed.MARKETS, record)
+    # The first look of all takes seconds: ten calendars are worked out, once for the server.
+    with st.skeleton(height=480):
+        ours, ours_then = _states(now), _states(heard)
+    rows = market_tables.world_rows(record.rows if record else (), ours, ours_then)
     open_ = sum(row.is_open for row in rows)
     st.markdown(f"**{open_} open**, {len(rows) - open_} closed")
     frame = market_tables.world_table(rows, now, zone)

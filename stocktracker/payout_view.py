@@ -8,7 +8,7 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from stocktracker import amounts, asking, panels, payouts, ui, wording
+from stocktracker import amounts, asking, export, panels, payouts, ui, wording
 from stocktracker.fundamental_charts import dividend_years_figure, payments_figure
 from stocktracker.fundamentals import Dividends, Splits
 from stocktracker.markets import exchange_of
@@ -65,6 +65,17 @@ def _dividends(runtime: Runtime, dividends: Dividends, splits: Splits | None) ->
             "paid": st.column_config.TextColumn("Paid"),
         },
     )
+    st.download_button(
+        "Dividends as CSV",
+        data=lambda: export.table_csv(
+            payouts.dividends_numbers(dividends), notes=(f"As paid, in {currency}",)
+        ),
+        file_name=export.file_name("dividends", [ticker], runtime.now().date()),
+        mime="text/csv",
+        icon=":material/download:",
+        key="dividends csv",
+        on_click="ignore",
+    )
     panels.provenance(runtime, Feed.DIVIDENDS, dividends, BASE)
 
 
@@ -90,7 +101,8 @@ def _figures(summary: Summary, currency: str) -> None:
         (
             "Last 12 months",
             money(summary.last_12_months, currency),
-            "What went ex in the last 365 days, on the base of today's shares.",
+            f"What went ex in the last 365 days, in {summary.payments} payments, on the base of "
+            "today's shares.",
         ),
         (
             "Yield",

@@ -1,8 +1,9 @@
 """Where the bars of a chart stand on its time axis, in few bytes. Pure, and draws nothing.
 
-A chart travels to every browser that looks at it. Bars of a week stand on the Monday of their week,
-so that all have the same distance and lines need no x of their own. Times are text: a browser would
-move Plotly's dates in milliseconds by its own time zone.
+A chart travels to every browser that looks at it, and the times of each line would be most of it.
+So lines stand on a grid where they can, which Plotly knows by its start and step; bars of a week on
+the Monday of their week. Times are text: a browser would move Plotly's dates in milliseconds by its
+own time zone.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from stocktracker.drawn import Event
 Labels = np.ndarray[Any, Any]
 
 DAY_MS = 86_400_000
+DAY = pd.Timedelta(days=1)
 WEEK = pd.Timedelta(days=7)
-# Plotly shows four decimals at most.
-FINEST = 0.00005
+# A grid with more steps a bar takes more than the bars' own times would.
+MOST_STEPS = 4
 # So much of the distance between two bars is bar.
 FILLED = 0.7
 
@@ -30,28 +32,37 @@ FILLED = 0.7
 class Slots:
     """Where the bars stand: `labels` is the x of each, `width` of a bar in milliseconds.
 
-    With a `start`, bar i stands `places[i]` weeks after it.
+    With a `start` they stand on a grid: bar i `places[i]` steps of `step` milliseconds after it.
     """
 
     labels: Labels
     width: float
     start: str | None
+    step: float
     places: np.ndarray[tuple[int], np.dtype[np.int64]]
 
-    def draw(self, values: Any, readout: Any = None) -> dict[str, Any]:
-        """x and y of a trace, and its customdata: an array or texts, a row for each bar."""
+    def line(self, values: Any, readout: Any = None) -> dict[str, Any]:
+        """x, y and customdata (a row or text for each bar) of a line that breaks at a NaN."""
+        numbers = slim(values)
+        if self.start is None or has_gap(numbers):
+            return {"x": self.labels, "y": numbers, "customdata": readout}
+        # Days without a bar are no gaps.
+        return {**self.bars(numbers, readout), "connectgaps": True}
+
+    def bars(self, values: Any, readout: Any = None) -> dict[str, Any]:
+        """x, y and customdata of bars; a NaN is none."""
         numbers = slim(values)
         if self.start is None:
             return {"x": self.labels, "y": numbers, "customdata": readout}
         return {
             "x0": self.start,
-            "dx": 7 * DAY_MS,
+            "dx": self.step,
             "y": self._spread(numbers),
             "customdata": None if readout is None else self._spread(np.asarray(readout)),
         }
 
     def _spread(self, rows: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        """A row for every week, those without a bar among them."""
+        """A row for every step, those without a bar among them."""
         shape = (int(self.places[-1]) + 1, *rows.shape[1:])
         numbers = rows.dtype.kind == "f"
         every: np.ndarray[Any, Any] = np.full(
@@ -62,18 +73,22 @@ class Slots:
 
 
 def slots_of(stamps: pd.DatetimeIndex, *, intraday: bool) -> Slots:
-    """Slots of bars by their local times, oldest first; at least one."""
-    steps = stamps[1:] - stamps[:-1]
-    places = np.arange(len(stamps))
-    if is_weekly(stamps):
-        mondays = weeks_of(stamps)
-        if mondays.is_unique:
-            places = ((mondays - mondays[0]) // WEEK).to_numpy()
-            start = f"{mondays[0]:%Y-%m-%d}"
-            return Slots(_texts(mondays, "%Y-%m-%d"), 7 * DAY_MS * FILLED, start, places)
-    step = steps.min() / pd.Timedelta(milliseconds=1) if len(steps) else DAY_MS
+    """Slots of bars by their local times, oldest first and each once; at least one."""
+    step = DAY
+    if intraday:
+        step = min(stamps[1:] - stamps[:-1], default=DAY)
+    elif is_weekly(stamps) and weeks_of(stamps).is_unique:
+        step, stamps = WEEK, weeks_of(stamps)
     pattern = "%Y-%m-%d %H:%M" if intraday else "%Y-%m-%d"
-    return Slots(_texts(stamps, pattern), step * FILLED, None, places)
+    labels = stamps.strftime(pattern).to_numpy(dtype=object)
+    since = stamps - stamps[0]
+    places = (since // step).to_numpy()
+    regular = bool((since % step == pd.Timedelta(0)).all()) and places[-1] < MOST_STEPS * len(
+        stamps
+    )
+    milliseconds = step / pd.Timedelta(milliseconds=1)
+    start = str(labels[0]) if regular else None
+    return Slots(labels, milliseconds * FILLED, start, milliseconds, places)
 
 
 def is_weekly(stamps: pd.DatetimeIndex) -> bool:
@@ -85,16 +100,18 @@ def weeks_of(stamps: pd.DatetimeIndex) -> pd.DatetimeIndex:
     return stamps.normalize() - pd.to_timedelta(stamps.day_of_week, unit="D")
 
 
-def _texts(stamps: pd.DatetimeIndex, pattern: str) -> Labels:
-    return stamps.strftime(pattern).to_numpy(dtype=object)
+def has_gap(values: Any) -> bool:
+    """Whether something is missing between the first value and the last."""
+    known = np.flatnonzero(np.isfinite(values))
+    return len(known) > 0 and bool(known[-1] - known[0] >= len(known))
 
 
-def slim(values: Any) -> np.ndarray[Any, Any]:
-    """float32 where no figure that is shown changes by it, else float64."""
+def slim(values: Any, decimals: int = 4) -> np.ndarray[Any, Any]:
+    """float32 where so many decimals stay right, else float64. Prices have four at most."""
     exact = np.asarray(values, dtype="float64")
     short = exact.astype("float32")
     off = np.abs(short.astype("float64") - exact)
-    return short if np.nanmax(off, initial=0.0) < FINEST * 0.9 else exact
+    return short if np.nanmax(off, initial=0.0) < 0.45 * 10.0**-decimals else exact
 
 
 def events_by_bar(

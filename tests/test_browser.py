@@ -40,6 +40,7 @@ QUICK = {"STOCKTRACKER_REFRESH_SECONDS": "5"}
 # A refresh of the page and one of the prices, and the time that a loaded machine takes.
 SOON = 20_000
 LATE = 60_000  # where a refresh may have to come several times
+CHART = ".stocktracker-plot"
 PRICE = re.compile(r"^\$[\d,]+\.\d\d$")
 # Not ours: names that a closed network does not find, and Streamlit's look at what is not there.
 NOT_OURS = re.compile(r"net::ERR_NAME_NOT_RESOLVED|status of 404")
@@ -134,6 +135,10 @@ def free(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
 
 
 # --- finding what is on a page --------------------------------------------------------------
+
+
+def price_chart(page: Page) -> Locator:
+    return page.locator(f"{CHART}.js-plotly-plot")
 
 
 def sidebar(page: Page) -> Locator:
@@ -398,7 +403,7 @@ def test_quotes_are_exported_as_they_stand(demo: App, open_page: Open) -> None:
 
 def test_range_buttons_choose_what_the_chart_shows(demo: App, open_page: Open) -> None:
     page = open_page(f"{demo.url}/history?tickers=AAPL")
-    chart = page.get_by_test_id("stPlotlyChart")
+    chart = price_chart(page)
     expect(chart).to_be_visible()
     for name, bars in (("1M", "Daily bars"), ("1Y", "Daily bars"), ("5D", "5-minute bars")):
         page.get_by_role("button", name=name, exact=True).click()
@@ -410,9 +415,52 @@ def test_range_buttons_choose_what_the_chart_shows(demo: App, open_page: Open) -
     assert "range=5D" in page.url
 
 
+def test_what_is_zoomed_to_outlives_new_prices(demo: App, open_page: Open) -> None:
+    page = open_page(f"{demo.url}/history?tickers=AAPL")
+    chart = price_chart(page)
+    expect(chart).to_be_visible()
+    box = chart.locator(".nsewdrag").first.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.4 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 0.6 * box["height"], steps=5)
+    page.mouse.up()
+    shown = "plot => JSON.stringify(plot._fullLayout.xaxis.range)"
+    zoomed = chart.evaluate(shown)
+    drawn = int(chart.evaluate("plot => plot.dataset.drawn"))
+    page.wait_for_function(
+        f"() => Number(document.querySelector('{CHART}').dataset.drawn) >= {drawn + 2}",
+        timeout=LATE,
+    )
+    assert chart.evaluate(shown) == zoomed
+
+
+def test_a_key_changes_the_chart_and_the_link(demo: App, open_page: Open) -> None:
+    page = open_page(f"{demo.url}/history?tickers=AAPL&range=3M")
+    expect(price_chart(page)).to_be_visible()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_url(re.compile("range=6M"))
+    page.keyboard.press("l")
+    page.wait_for_url(re.compile("log=true"))
+    page.wait_for_function(
+        f"() => document.querySelector('{CHART}')._fullLayout.yaxis.type === 'log'", timeout=SOON
+    )
+
+
+def test_indicators_of_a_link_are_drawn_and_can_be_edited(demo: App, open_page: Open) -> None:
+    page = open_page(f"{demo.url}/history?tickers=AAPL&range=6M&indicators=sma.20,rsi.14")
+    expect(price_chart(page).get_by_text("SMA 20")).to_be_visible()
+    expect(price_chart(page).get_by_text("RSI 14")).to_be_visible()
+    page.get_by_role("button", name="Indicators").click()
+    page.get_by_role("spinbutton").first.fill("50")
+    page.get_by_role("spinbutton").first.press("Enter")
+    page.wait_for_url(re.compile(r"indicators=sma.50%2Crsi.14"))
+    expect(price_chart(page).get_by_text("SMA 50")).to_be_visible()
+
+
 def test_ranges_that_the_plan_has_not_are_disabled_and_say_why(free: App, open_page: Open) -> None:
     page = open_page(f"{free.url}/history?tickers=AAPL")
-    expect(page.get_by_test_id("stPlotlyChart")).to_be_visible()
+    expect(price_chart(page)).to_be_visible()
     for name in ("1D", "5D"):
         button = page.get_by_role("button", name=name, exact=True)
         expect(button).to_be_disabled()
@@ -438,11 +486,11 @@ def test_long_history_on_the_free_plan_costs_one_call_and_says_so(
 
 def test_history_is_exported_oldest_first(demo: App, open_page: Open) -> None:
     page = open_page(f"{demo.url}/history?tickers=AAPL&tickers=KO&range=1M")
-    expect(page.get_by_test_id("stPlotlyChart")).to_be_visible()
+    expect(price_chart(page)).to_be_visible()
     until(lambda: demo.get("/api/history/KO.csv").ok, within=20)
     buttons = page.get_by_test_id("stDownloadButton").get_by_role("button")
     lengths = []
-    for place in range(buttons.count()):
+    for place in range(buttons.count() - 1):  # the last one is for Excel
         name, lines = download(page, buttons.nth(place))
         assert re.fullmatch(r"stocktracker_AAPL(_KO)?_\w+_\d{4}-\d\d-\d\d\.csv", name)
         check_history(lines)

@@ -15,6 +15,7 @@ from stocktracker import (
     amounts,
     articles,
     earnings,
+    export,
     key_figures,
     market_tables,
     payouts,
@@ -276,6 +277,18 @@ def test_numbers_for_files_keep_every_period_and_line() -> None:
     assert frame.loc["Depreciation"].isna().all()
 
 
+def test_a_statement_is_a_file_with_a_line_a_row() -> None:
+    text = export.table_csv(statements.numbers(CASH), notes=("in USD",)).decode()
+    assert text.splitlines() == [
+        "line,2025-12-31,2024-12-31,2023-12-31",
+        "Operating cash flow,,200.0,100.0",
+        "Capital expenditures,10.0,-50.0,30.0",
+        "Cash flow from investment,0.0,-1290000000.0,",
+        "Depreciation,,,",
+        "in USD",
+    ]
+
+
 def test_the_chart_has_only_lines_that_are_reported() -> None:
     lines = statements.main_lines(statements.with_free_cash_flow(CASH), Feed.CASH_FLOW, 2)
     assert list(lines.columns) == ["Operating", "Investing", "Free cash flow"]
@@ -411,6 +424,8 @@ def test_a_dividend_has_four_days_of_which_some_may_be_unknown() -> None:
     assert table.iloc[0].tolist() == ["8 May 2026", "1.69", "22 Apr 2026", "–", "10 Jun 2026"]
     numbers = payouts.dividends_numbers(Dividends(**HEAD, rows=(paid,)))
     assert numbers.iloc[0].tolist() == ["2026-05-08", 1.69, "2026-04-22", None, "2026-06-10"]
+    text = export.table_csv(numbers).decode()
+    assert text.splitlines()[1] == "2026-05-08,1.69,2026-04-22,,2026-06-10"
 
 
 # --- earnings ---------------------------------------------------------------------------------

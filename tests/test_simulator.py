@@ -337,6 +337,22 @@ def test_the_package_runs_by_itself_until_it_is_told_to_stop() -> None:
     assert reply.json()["endpoint"] == "Global Market Open & Close Status"
 
 
+def test_the_help_lists_the_functions() -> None:
+    command = [sys.executable, "-m", "stocktracker.simulator", "--help"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+    for function in ("CASH_FLOW", "EARNINGS_CALENDAR", "GLOBAL_QUOTE", "NEWS_SENTIMENT", "SPLITS"):
+        assert function in ended.stdout
+
+
+def test_what_is_known_of_companies_is_free_and_its_calls_tell_the_tickers(free: Client) -> None:
+    for function in ("DIVIDENDS", "OVERVIEW", "EARNINGS", "INCOME_STATEMENT", "TOP_GAINERS_LOSERS"):
+        reply = free.get(function, "IBM")
+        assert (reply.status_code, reply.headers["Content-Type"]) == (200, "application/json")
+        assert "Information" not in reply.json()
+    assert free.get("NEWS_SENTIMENT", tickers="AAPL,IBM").json()["items"] == "50"
+    assert free.simulator.calls[-1].tickers == ("AAPL", "IBM")
+
+
 def test_wrong_arguments_end_the_program_with_2() -> None:
     command = [sys.executable, "-m", "stocktracker.simulator", "--limits", "5/hour"]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
