@@ -20,8 +20,9 @@ import streamlit as st
 from stocktracker import frontend
 from stocktracker.config import load_settings
 from stocktracker.errors import SettingsError, StoreError
+from stocktracker.markets import BY_SUFFIX, calendar
 from stocktracker.routes import SECURITY_HEADERS, make_routes
-from stocktracker.runtime import anchor, open_runtime
+from stocktracker.runtime import Runtime, anchor, open_runtime
 
 FOLDER = Path(__file__).parent
 
@@ -43,11 +44,13 @@ except SettingsError as fault:
 HEAVY = ("history_view", "compare_view", "company_view", "market_view")
 
 
-def warm_up() -> None:
-    """Import what the pages need while nobody waits for it."""
+def warm_up(runtime: Runtime) -> None:
+    """Have ready what the pages need, while nobody waits for it."""
     for name in HEAVY:
         importlib.import_module(f"stocktracker.{name}")
     frontend.library_gzipped()
+    for exchange in BY_SUFFIX.values():  # a calendar takes half a second
+        calendar(exchange).state(runtime.now())
 
 
 @asynccontextmanager
@@ -58,7 +61,9 @@ async def serve_runtime(_app: st.App) -> AsyncIterator[dict[str, object]]:
     except StoreError as fault:
         stop(fault.words)
     anchor(runtime)
-    threading.Thread(target=warm_up, name="stocktracker-warm-up", daemon=True).start()
+    threading.Thread(
+        target=warm_up, args=[runtime], name="stocktracker-warm-up", daemon=True
+    ).start()
     if SETTINGS.demo:
         print("stocktracker: no ALPHAVANTAGE_API_KEY, so prices are simulated.", flush=True)  # noqa: T201
     try:

@@ -40,9 +40,6 @@ def main() -> None:
     }
     page = st.navigation(list(pages.values()), position="top")
     keyboard.pressed()
-    going = keyboard.take(*pages)
-    if going:
-        st.switch_page(pages[going])
     runtime = ui.current_runtime()
     with st.sidebar:
         watchlist_view.choose(runtime)
@@ -53,6 +50,10 @@ def main() -> None:
         keyboard.help_button()
         header.plan_note(runtime)
         st.html(tables.STYLE)
+    going = keyboard.take(*pages)
+    if going:
+        # Not before the sidebar is drawn: Streamlit forgets what a widget held that a run left out.
+        st.switch_page(pages[going], query_params={ui.PARAMETER: tickers})
     for ticker in tickers:
         runtime.load_stored(ticker, [Feed.QUOTE])  # for the strip's age, before the page is drawn
     header.header(runtime, tickers)

@@ -12,6 +12,7 @@ import pytest
 
 from stocktracker import charts
 from stocktracker.palette import DARK, LIGHT, faint
+from stocktracker.plotting import CONFIG, inert
 
 NEW_YORK = ZoneInfo("America/New_York")
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -66,33 +67,57 @@ def kinds(figure):
 
 
 def tags(figure):
-    return [note.text for note in figure.layout.annotations]
+    """What is written, but for the volume pane's name."""
+    return [note.text for note in figure.layout.annotations if note.text != "Vol"]
+
+
+def levels(figure):
+    """Where the price pane has lines across."""
+    return [shape.y0 for shape in figure.layout.shapes if shape.yref != "paper"]
+
+
+def volume_bars(figure):
+    """Each volume bar's day and colour, oldest first."""
+    bars = [trace for trace in figure.data if trace.yaxis == "y2"]
+    return sorted((day, trace.marker.color) for trace in bars for day in trace.x)
 
 
 def test_candles_stand_above_volume_on_one_shared_x_axis():
     figure = draw(make_frame())
-    candles, volume = figure.data
-    assert kinds(figure) == ["candlestick", "bar"]
-    assert list(candles.x) == list(volume.x) == ["2026-11-25", "2026-11-27", "2026-11-30"]
-    assert list(candles.close) == [189.3, 186.5, 186.5]
+    candles, volume, *_ = figure.data
+    assert kinds(figure) == ["candlestick", "bar", "bar", "bar"]
+    days = ["2026-11-25", "2026-11-27", "2026-11-30"]
+    assert list(candles.x) == [day for day, _ in volume_bars(figure)] == days
+    assert candles.close.tolist() == pytest.approx([189.3, 186.5, 186.5])
     assert (candles.xaxis, volume.xaxis, volume.yaxis) == (None, None, "y2")
     low, high = figure.layout.yaxis.domain
-    assert 0.7 < high - low < 0.8
+    assert 0.7 < high - low < 0.85
     assert figure.layout.yaxis2.domain[1] < low
 
 
 def test_a_line_shows_the_closes_and_reads_out_the_rest():
     figure = draw(make_frame(), kind="line")
-    _, line, _ = figure.data
-    assert kinds(figure) == ["scatter", "scatter", "bar"]
-    assert list(line.y) == [189.3, 186.5, 186.5]
-    assert line.customdata.tolist()[0] == [187.0, 190.25, 186.4]
-    for part in ("O %{", "H %{", "L %{", "C %{"):
+    line = figure.data[0]
+    assert kinds(figure) == ["scatter", "bar", "bar", "bar"]
+    assert line.y.tolist() == pytest.approx([189.3, 186.5, 186.5])
+    assert line.customdata[0].tolist() == pytest.approx([187.0, 190.25, 186.4])
+    for part in ("O %{", "H %{", "L %{", "C <b>%{", "Vol %{text}"):
         assert part in line.hovertemplate
 
 
+def test_an_area_is_a_line_over_a_shade_down_to_the_bottom_of_the_pane():
+    figure = draw(make_frame(), kind="area")
+    ground, line = figure.data[:2]
+    assert line.fill == "tonexty"
+    assert ground.y == (figure.layout.yaxis.range[0],) * 2
+
+
+def test_bars_have_ticks_for_open_and_close():
+    assert kinds(draw(make_frame(), kind="bars"))[0] == "ohlc"
+
+
 @pytest.mark.parametrize("volumes", [[NAN, NAN, NAN], [0.0, 0.0, 0.0], [0.0, NAN, 0.0]])
-@pytest.mark.parametrize("kind", ["candles", "line"])
+@pytest.mark.parametrize("kind", ["candles", "line", "area", "bars"])
 def test_without_volume_the_price_has_the_whole_height(volumes, kind):
     frame = make_frame()
     frame["volume"] = volumes
@@ -103,15 +128,19 @@ def test_without_volume_the_price_has_the_whole_height(volumes, kind):
 
 @pytest.mark.parametrize("palette", [LIGHT, DARK])
 def test_colours_come_from_the_palette(palette):
-    candles, volume = draw(make_frame(), palette=palette).data
+    figure = draw(make_frame(), palette=palette)
+    candles = figure.data[0]
     assert candles.increasing.fillcolor == palette.up
     assert candles.decreasing.fillcolor == palette.down
-    assert list(volume.marker.color) == [1, -1, 0]
-    assert [colour for _, colour in volume.marker.colorscale] == [
-        palette.down,
-        palette.volume,
-        palette.up,
-    ]
+    colours = [colour for _, colour in volume_bars(figure)]
+    assert colours == [palette.up, palette.down, palette.volume]
+
+
+def test_no_bar_has_numbers_for_colours():
+    """Plotly 4.1 takes them for names of colours, and complains about each in the console."""
+    for trace in draw(make_long(50)).data:
+        if trace.type == "bar":
+            assert isinstance(trace.marker.color, str)
 
 
 def test_weekends_and_holidays_leave_no_gap_between_daily_bars():
@@ -151,8 +180,8 @@ def test_intraday_bars_are_in_exchange_time_without_nights_or_half_days():
     assert figure.data[0].x[0] == "2026-11-25 15:50"
     assert figure.layout.xaxis.title.text == "New York time"
     assert [one.bounds for one in figure.layout.xaxis.rangebreaks] == [
-        ("2026-11-25 15:57:30", "2026-11-27 12:52:30"),
-        ("2026-11-27 12:57:30", "2026-11-30 09:27:30"),
+        ("2026-11-25 16:00:00", "2026-11-27 12:55:00"),
+        ("2026-11-27 13:00:00", "2026-11-30 09:30:00"),
     ]
 
 
@@ -182,7 +211,7 @@ def test_last_price_is_tagged_in_the_colour_of_its_change(closes, previous_close
 
 def test_previous_close_is_a_line_of_its_own_where_it_is_given():
     figure = draw(make_frame(), previous_close=188.07)
-    assert [shape.y0 for shape in figure.layout.shapes] == [188.07, 186.5]
+    assert levels(figure) == [188.07, 186.5]
     assert tags(figure) == ["Previous close $188.07", "$186.50"]
     assert tags(draw(make_frame())) == ["$186.50"]
 
@@ -205,17 +234,23 @@ def test_the_page_shows_around_the_chart_and_prices_are_on_the_right():
     assert layout.paper_bgcolor == faint("#000000", 0)
     assert layout.yaxis.side == layout.yaxis2.side == "right"
     assert layout.hovermode == "x unified"
-    assert layout.showlegend is False
+
+
+def test_no_line_has_an_entry_in_a_legend():
+    """There is one without entries, since only a legend says the readout's order."""
+    figure = draw(make_frame())
+    assert figure.layout.legend.traceorder == "normal"
+    assert not any(trace.showlegend for trace in figure.data)
 
 
 def test_no_button_sends_a_chart_to_anybody():
-    assert charts.CONFIG["showSendToCloud"] is False
+    assert CONFIG["showSendToCloud"] is False
 
 
 def test_text_from_outside_is_no_html():
     hostile = '<a href="https://evil.test">AT&amp;T</a>'
     shown = '&lt;a href="https://evil.test"&gt;AT&amp;amp;T&lt;/a&gt;'
-    assert charts.inert(hostile) == shown
+    assert inert(hostile) == shown
     assert draw(make_frame(), title=hostile).layout.title.text == shown
     assert tags(draw(make_frame(), currency="<b>")) == ["&lt;b&gt; 186.50"]
 
@@ -231,20 +266,50 @@ def test_no_bars_are_said_in_words(kind):
 def test_unknown_volumes_among_known_ones_are_dashes(kind):
     frame = make_frame()
     frame.loc[frame.index[1], "volume"] = NAN
-    assert list(draw(frame, kind=kind).data[-1].customdata) == ["1.00K", "–", "3.00K"]
+    told = [text for text in draw(frame, kind=kind).data[0].text if text]
+    assert told == ["1.00K", "–", "3.00K"]
+
+
+def test_candles_without_a_price_are_left_out_and_lines_say_a_dash():
+    frame = make_frame()
+    frame.loc[frame.index[1], "open"] = NAN
+    assert list(draw(frame).data[0].x) == ["2026-11-25", "2026-11-30"]
+    line = draw(frame, kind="line").data[0]
+    told = [text for text in line.text if text]
+    assert told[1] == "O –  H 189.90<br>L 186.00  C <b>186.50</b><br>Vol 2.00K"
+    assert "NaN" not in "".join(told)
+
+
+def test_only_missing_closes_are_no_bars():
+    frame = make_frame()
+    frame["close"] = NAN
+    assert tags(draw(frame)) == ["No bars yet"]
+
+
+def test_a_last_close_that_is_missing_leaves_the_one_before_as_the_last_price():
+    frame = make_frame()
+    frame.loc[frame.index[-1], "close"] = NAN
+    assert tags(draw(frame)) == ["$186.50"]
+    assert levels(draw(frame)) == [186.5]
 
 
 @pytest.mark.parametrize("kind", ["candles", "line"])
-def test_seven_thousand_bars_are_a_few_shapes_and_below_900_kilobytes(kind):
+def test_seven_thousand_bars_are_a_few_shapes_and_below_400_kilobytes(kind):
     figure = draw(make_long(7_000), kind=kind)
-    assert kinds(figure) == ["scatter", "scatter", "scatter"]
-    assert len(figure.to_json()) < 900_000
+    assert set(kinds(figure)) == {"scatter"}
+    assert len(figure.to_json()) < 400_000
 
 
-def test_ten_years_of_candles_are_candles():
+def test_ten_years_of_candles_are_candles_below_300_kilobytes():
     figure = draw(make_long(2_600))
-    assert kinds(figure) == ["candlestick", "bar"]
-    assert len(figure.to_json()) < 900_000
+    assert set(kinds(figure)) == {"candlestick", "bar"}
+    assert len(figure.to_json()) < 300_000
+
+
+@pytest.mark.parametrize("price", [0.4321, 219.3, 837.1234, 742_345.6789])
+def test_four_decimals_of_a_price_stay_right(price):
+    frame = make_frame([("2026-11-20", price, price, price, price, 1.0)])
+    assert f"{float(draw(frame).data[0].close[0]):.4f}" == f"{price:.4f}"
 
 
 def test_frames_are_left_as_they_were():

@@ -25,14 +25,18 @@ TABS = {
     "market": ("Movers", "Exchanges", "Earnings calendar", "News"),
 }
 
+# Nothing runs, nothing is a skeleton, and the open tab, where there are tabs, has something in it.
+DRAWN = """() => {
+  if (document.querySelector('[data-testid=stStatusWidget], [data-testid=stSkeleton]')) return false
+  const tabs = [...document.querySelectorAll('[role=tabpanel]')]
+  return !tabs.length || tabs.some((tab) => tab.innerText.trim())
+}"""
 ASK = re.compile("Ask (again )?for")
 
 
 def settle(page: Page) -> None:
     """Until the script has run and its page is drawn."""
-    page.wait_for_function(
-        "() => !document.querySelector('[data-testid=stStatusWidget]')", timeout=LATE
-    )
+    page.wait_for_function(DRAWN, timeout=LATE)
 
 
 def press_all(page: Page) -> None:
