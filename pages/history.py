@@ -17,11 +17,11 @@ if not tickers:
     st.stop()
 
 controls.take_keys()
-with st.container(horizontal=True, vertical_alignment="center", key="controls"):
+row = st.container(horizontal=True, vertical_alignment="center", key="controls")
+with row:
     ticker = ui.choose_ticker(tickers)
-    place = st.container(horizontal=True, vertical_alignment="center", key="chart controls")
 choice = controls.choose_range(runtime, ticker)
-with place:
+with row:
     shown = controls.choose_view(runtime, ticker, choice)
 view.load(runtime, ticker, shown.benchmark)
 ui.watch(view.wants_of(runtime, ticker, choice, shown))

@@ -140,7 +140,7 @@ def _compact_ticks(values: pd.Series) -> dict[str, Any]:
     if not low < high:
         return {"nticks": 1}
     step = 10.0 ** math.floor(math.log10(high - low))
-    step *= next(each for each in (5, 2, 1) if step * each <= (high - low) * 0.6)
+    step *= next(each for each in (5, 2, 1, 0.5) if step * each <= (high - low) * 0.6)
     ticks = np.arange(math.ceil(low / step), math.floor(high / step) + 1) * step
     return {"tickvals": ticks, "ticktext": [wording.compact(tick) for tick in ticks.tolist()]}
 

@@ -53,7 +53,7 @@ def main() -> None:
     going = keyboard.take(*pages)
     if going:
         # Not before the sidebar is drawn: Streamlit forgets what a widget held that a run left out.
-        st.switch_page(pages[going], query_params={ui.PARAMETER: tickers})
+        st.switch_page(pages[going], query_params={ui.PARAMETER: tickers or ""})
     for ticker in tickers:
         runtime.load_stored(ticker, [Feed.QUOTE])  # for the strip's age, before the page is drawn
     header.header(runtime, tickers)

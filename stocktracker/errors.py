@@ -3,6 +3,7 @@
 StocktrackerError
 ├── SettingsError                       a setting is wrong: name it, say what is allowed, exit 2
 ├── BadTicker                           what was typed cannot be a ticker: say so, ask nobody
+├── BadWatchlist                        a change that cannot be made: say why, change nothing
 ├── FetchError(ticker)                  a call was made and brought no data
 │   ├── Unreachable                     timeout, connection, 5xx           try again soon
 │   ├── RateLimited(window)             refused by second, minute or day   nobody calls until then

@@ -83,10 +83,7 @@ def _bollinger(rows: Rows, parameters: Parameters) -> tuple[Floats, ...]:
 
 
 def _rsi(rows: Rows, parameters: Parameters) -> tuple[Floats, ...]:
-    """TA-Lib says 0 where neither average is above 1e-14; 0 is right only after nothing but falls.
-
-    That is so before the first move, and again after some hundred bars without one.
-    """
+    """TA-Lib says 0 for 0 / 0 too, while the price has not moved; 0 is right after only falls."""
     rsi = talib.RSI(rows["close"], int(parameters[0]))
     steps = np.diff(rows["close"], prepend=rows["close"][0])
     rose = np.logical_or.accumulate(steps > 0)

@@ -6,11 +6,12 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import streamlit as st
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 from stocktracker import keyboard
 from stocktracker.keyboard import (
@@ -24,6 +25,7 @@ from stocktracker.keyboard import (
     read_key,
     take,
 )
+from tests.server import starting_apps
 
 # --- keys -----------------------------------------------------------------------------------
 
@@ -250,3 +252,26 @@ def test_nothing_listens_after_the_last_has_gone(page: Page) -> None:
 def test_the_script_says_nothing_of_its_own_about_keys() -> None:
     """The one list of them is Python's."""
     assert not [key for key in Key if f"{json.dumps(key.value)}" in SCRIPT]
+
+
+# --- in the app -----------------------------------------------------------------------------
+
+
+@browser
+def test_going_to_a_page_by_key_keeps_what_the_viewer_chose(chromium: Page, tmp_path: Path) -> None:
+    """The script ends where it switches, and must not have lost the sidebar by then."""
+    with starting_apps(tmp_path) as start:
+        chromium.goto(f"{start().url}/?tickers=KO&tickers=IBM&colours=red-green")
+        pause = chromium.get_by_test_id("stSidebar").get_by_role("switch", name="Pause")
+        chromium.wait_for_function("() => document[Symbol.for('stocktracker.keyboard')]")
+        chromium.keyboard.press("p")
+        expect(pause).to_be_checked(timeout=20_000)
+        for keys, path in (("s", "/company?"), ("gh", "/history?"), ("gl", "/?")):
+            for key in keys:
+                chromium.keyboard.press(key)
+            chromium.wait_for_url(
+                lambda url, path=path: (
+                    path in url and "tickers=KO&tickers=IBM" in url and "colours=red-green" in url
+                )
+            )
+            expect(pause).to_be_checked()

@@ -7,8 +7,9 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stocktracker.ledger import Ledger, margin
 from stocktracker.planner import LOOKS, spare_at, spare_calls
-from stocktracker.plans import DAY
+from stocktracker.plans import DAY, Limit
 from tests.helpers import utc
 
 NOON = utc("2026-11-23T12:00")
@@ -48,6 +49,15 @@ def test_it_is_said_when_there_will_be_one() -> None:
     assert spare_at(spare, 1) == NOON + HOUR * (LOOKS + 1)
     assert spare_at(spare, 2) == NOON + HOUR * (LOOKS + 2)
     assert spare_at(spare, 99) is None
+
+
+def test_a_call_comes_back_a_day_after_it_was_made() -> None:
+    limit, up = Limit(25, DAY), timedelta(days=2)
+    ledger = Ledger().take(up - timedelta(hours=30), 1, DAY).take(up - timedelta(hours=20), 2, DAY)
+    back = up + timedelta(hours=4) + margin(DAY)
+    assert ledger.returns(limit, up) == (back, back)
+    assert ledger.left(limit, back - timedelta(seconds=1)) == 23
+    assert ledger.left(limit, back) == 25
 
 
 HOURS = st.lists(st.integers(0, 23), max_size=25)
