@@ -133,7 +133,10 @@ def _one(
 
 def missing_sessions(index: pd.Index, first: date, last: date, ticker: Ticker) -> list[date]:
     """The exchange's sessions from `first` to `last`, both included, that have no bar."""
-    found = {stamp.date() for stamp in pd.DatetimeIndex(index)}
+    stamps = pd.DatetimeIndex(index)
+    # Of 25 years of days only those of the span become dates: all of them would take 20 ms.
+    inside = (stamps >= pd.Timestamp(first)) & (stamps < pd.Timestamp(last) + DAYS)
+    found = {stamp.date() for stamp in stamps[inside]}
     calendar = calendar_of(ticker)
     days = (first + number * DAYS for number in range((last - first).days + 1))
     return [day for day in days if day not in found and calendar.session_on(day) is not None]
