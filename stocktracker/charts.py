@@ -43,7 +43,7 @@ from stocktracker.plotting import (
     say,
     write,
 )
-from stocktracker.slots import Slots, events_by_bar, is_weekly, slots_of, weeks_of
+from stocktracker.slots import Slots, events_by_bar, is_weekly, slots_of, weeks_of, whole
 from stocktracker.traces import Kind
 
 # Each candle and volume bar is a shape of its own in the browser: 7,000 took 1.5 s to draw where a
@@ -145,6 +145,7 @@ def price_figure(
         hoverformat=hover_format(slots, intraday=intraday),
         tickformatstops=INTRADAY_TICKS if intraday else None,
         rangeslider_visible=False,
+        autorangeoptions=whole(slots),
         anchor=lowest,
         title=axis_title(wording.zone_words(zone), palette) if intraday else None,
     )

@@ -91,6 +91,13 @@ def slots_of(stamps: pd.DatetimeIndex, *, intraday: bool) -> Slots:
     return Slots(labels, milliseconds * FILLED, start, milliseconds, places)
 
 
+def whole(slots: Slots) -> dict[str, str]:
+    """Bounds for the axis: plotly would leave years of room beside many bars."""
+    half = pd.Timedelta(milliseconds=slots.width)
+    first, last = (pd.Timestamp(label) for label in slots.labels[[0, -1]])
+    return {"clipmin": (first - half).isoformat(" "), "clipmax": (last + half).isoformat(" ")}
+
+
 def is_weekly(stamps: pd.DatetimeIndex) -> bool:
     return len(stamps) > 1 and stamps.to_series().diff().median() >= pd.Timedelta(days=4)
 
