@@ -107,6 +107,15 @@ function search(triesLeft) {
   if (triesLeft > 0) setTimeout(search, 33, triesLeft - 1);
 }
 
+// A run that is interrupted before the page has its widgets would make the server believe that they
+// are empty: a key waits until the script has ended.
+function whenIdle(action, triesLeft) {
+  const app = document.querySelector("[data-test-script-state]");
+  const idle = app === null || app.getAttribute("data-test-script-state") !== "running";
+  if (idle || triesLeft === 0) action();
+  else setTimeout(whenIdle, 50, action, triesLeft - 1);
+}
+
 export default function ({ data, setTriggerValue }) {
   const known = new Set(data.keys);
   const firsts = new Set(data.keys.filter((key) => key.includes(" ")).map((key) => key[0]));
@@ -123,7 +132,7 @@ export default function ({ data, setTriggerValue }) {
     } else if (key === data.search) {
       search(30);
     } else if (known.has(key)) {
-      setTriggerValue("pressed", key);
+      whenIdle(() => setTriggerValue("pressed", key), 200);
     } else {
       return;
     }
