@@ -18,8 +18,9 @@ from urllib.parse import urlsplit
 
 import platformdirs
 
-from stocktracker.errors import SettingsError
-from stocktracker.plans import PLANS, Limit, Liveness, Plan, parse_limits
+from stocktracker.errors import BadTicker, SettingsError
+from stocktracker.model import Ticker, parse_ticker
+from stocktracker.plans import PLANS, Capability, Limit, Liveness, Plan, parse_limits
 
 ALPHA_VANTAGE = "https://www.alphavantage.co/query"
 SECRETS = Path(".streamlit/secrets.toml")
@@ -35,6 +36,7 @@ NAMES = (
     "STOCKTRACKER_UPSTREAM",
     "STOCKTRACKER_HOURS",
     "STOCKTRACKER_MAX_TICKERS",
+    "STOCKTRACKER_WATCH",
 )
 PREFIX = "STOCKTRACKER_"
 
@@ -44,6 +46,14 @@ class Hours(StrEnum):
 
     EXCHANGE = "exchange"
     ALWAYS = "always"
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What the operator wants polled even when nobody looks: some tickers, or the whole listing."""
+
+    tickers: tuple[Ticker, ...] = ()
+    everything: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +68,7 @@ class Settings:
     upstream: str
     hours: Hours
     max_tickers: int
+    watch: Watch = Watch()
     key: str | None = field(default=None, repr=False)
 
     @property
@@ -82,6 +93,7 @@ def load_settings(environment: Mapping[str, str], secrets: Path = SECRETS) -> Se
         upstream=_upstream(values.get("STOCKTRACKER_UPSTREAM"), key),
         hours=_hours(values.get("STOCKTRACKER_HOURS"), demo=key is None),
         max_tickers=_whole_number("STOCKTRACKER_MAX_TICKERS", values, 50, range(1, 501)),
+        watch=_watch(values.get("STOCKTRACKER_WATCH"), plan),
         key=key,
     )
 
@@ -163,6 +175,32 @@ def _hours(text: str | None, *, demo: bool) -> Hours:
         raise SettingsError(
             "STOCKTRACKER_HOURS", f"{_shown(text)} is neither", " or ".join(Hours)
         ) from None
+
+
+def _watch(text: str | None, plan: Plan) -> Watch:
+    """Tickers, or `all`: which only a plan with bulk quotes can keep up to date.
+
+    In small letters alone, as ALL is a ticker.
+    """
+    if text is None:
+        return Watch()
+    if text == "all":
+        if Capability.BULK_QUOTES not in plan.capabilities:
+            raise SettingsError(
+                "STOCKTRACKER_WATCH",
+                f"'all' cannot be kept up to date with the plan {plan.name}",
+                "tickers, or a plan with bulk quotes",
+            )
+        return Watch(everything=True)
+    try:
+        tickers = [parse_ticker(part) for part in re.split(r"[,;\s]+", text) if part]
+    except BadTicker as fault:
+        raise SettingsError(
+            "STOCKTRACKER_WATCH",
+            f"{_shown(fault.text)} is no ticker",
+            "tickers with commas between them, as in AAPL,MSFT, or all",
+        ) from None
+    return Watch(tuple(dict.fromkeys(tickers)))
 
 
 def _store(text: str | None) -> Path:

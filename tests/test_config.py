@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stocktracker.config import ALPHA_VANTAGE, NAMES, Hours, Settings, load_settings
+from stocktracker.config import ALPHA_VANTAGE, NAMES, Hours, Settings, Watch, load_settings
 from stocktracker.errors import SettingsError
 from stocktracker.plans import (
     DAY,
@@ -84,6 +84,9 @@ def test_without_a_key_it_is_a_demonstration_at_any_hour() -> None:
         ("HOURS", "exchange", "hours", Hours.EXCHANGE),
         ("MAX_TICKERS", "1", "max_tickers", 1),
         ("MAX_TICKERS", "500", "max_tickers", 500),
+        ("WATCH", "", "watch", Watch()),
+        ("WATCH", "aapl, BRK.B;KO  aapl", "watch", Watch(("AAPL", "BRK.B", "KO"))),
+        ("WATCH", "ALL", "watch", Watch(("ALL",))),
         ("STORE", "/var/lib/stocktracker", "store", Path("/var/lib/stocktracker")),
         ("STORE", "data", "store", Path("data")),
         ("STORE", "~/data", "store", Path.home() / "data"),
@@ -142,6 +145,8 @@ def test_quotes_are_as_live_as_the_plan_allows_and_as_asked(
         ("MAX_TICKERS", "0", "a whole number from 1 to 500"),
         ("MAX_TICKERS", "501", "a whole number from 1 to 500"),
         ("HOURS", "night", "exchange or always"),
+        ("WATCH", "AAPL,<b>", "tickers with commas between them"),
+        ("WATCH", "all", "tickers, or a plan with bulk quotes"),
         ("STORE", "redis://localhost", "a folder"),
         ("UPSTREAM", "http://example.com/query", "https address"),
         ("UPSTREAM", "http://192.168.0.1/query", "https address"),
@@ -184,6 +189,12 @@ def test_what_the_plan_does_not_have_is_refused(plan: str, entitlement: str, all
     with pytest.raises(SettingsError, match="STOCKTRACKER_ENTITLEMENT.*" + plan) as refusal:
         load(PLAN=plan, ENTITLEMENT=entitlement)
     assert allowed in refusal.value.words
+
+
+def test_everything_is_watched_where_the_plan_has_bulk_quotes() -> None:
+    assert load(PLAN="premium-1200", WATCH="all").watch == Watch(everything=True)
+    with pytest.raises(SettingsError, match="cannot be kept up to date with the plan premium-75"):
+        load(PLAN="premium-75", WATCH="all")
 
 
 def test_an_upstream_without_a_key_is_refused() -> None:
