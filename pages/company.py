@@ -4,6 +4,7 @@ import streamlit as st
 
 from stocktracker import company_view as view
 from stocktracker import earnings_view, news_view, payout_view, statement_view, ui
+from stocktracker.header import refreshing
 
 runtime = ui.current_runtime()
 tickers = ui.chosen()
@@ -11,11 +12,11 @@ tickers = ui.chosen()
 if not tickers:
     ui.watch([])
     st.info("Choose a ticker in the sidebar to read about its company.", icon=":material/add:")
+    refreshing(runtime, tickers)
     st.stop()
 
 ticker = ui.choose_ticker(tickers)
 view.load(runtime, ticker)
-seconds = ui.tick_of(runtime, [ticker])
 
 
 def draw() -> None:
@@ -38,7 +39,6 @@ def draw() -> None:
             statement_view.draw(runtime, ticker)
         else:
             news_view.draw(runtime, ticker, tickers, "the news")
-    ui.rerun_when_settled(runtime, [ticker], seconds)
 
 
-ui.live_fragment(draw, seconds)
+refreshing(runtime, [ticker], draw)

@@ -9,6 +9,7 @@ from stocktracker import compare_view as view
 from stocktracker import ui
 from stocktracker.comparison import MOST
 from stocktracker.export import file_name
+from stocktracker.header import refreshing
 from stocktracker.history_controls import choose_series
 
 runtime = ui.current_runtime()
@@ -17,6 +18,7 @@ tickers = ui.chosen()
 if not tickers:
     ui.watch([])
     st.info("Choose tickers in the sidebar to compare them.", icon=":material/add:")
+    refreshing(runtime, tickers)
     st.stop()
 
 with st.container(horizontal=True, vertical_alignment="center"):
@@ -29,7 +31,6 @@ with st.container(horizontal=True, vertical_alignment="center"):
     numbers = controls.choose_numbers(section, lines)
 asked = controls.Asked(tuple(tickers[:MOST]), benchmark, series, offer)
 ui.watch(view.wants_of(runtime, asked))
-seconds = ui.tick_of(runtime, lines)
 
 
 def draw() -> None:
@@ -40,10 +41,9 @@ def draw() -> None:
         view.draw_section(section, comparison, numbers)
         view.explain(comparison)
     view.offer_missing(runtime, asked, comparison)
-    ui.rerun_when_settled(runtime, lines, seconds)
 
 
-ui.live_fragment(draw, seconds)
+refreshing(runtime, lines, draw)
 if len(tickers) > MOST:
     st.caption(f"The first {MOST} of {len(tickers)} chosen tickers are compared.")
 

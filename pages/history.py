@@ -6,6 +6,7 @@ from stocktracker import history_controls as controls
 from stocktracker import history_view as view
 from stocktracker import ui
 from stocktracker.export import file_name
+from stocktracker.header import refreshing
 from stocktracker.histories import history_of
 
 runtime = ui.current_runtime()
@@ -14,6 +15,7 @@ tickers = ui.chosen()
 if not tickers:
     ui.watch([])
     st.info("Choose a ticker in the sidebar to see its history.", icon=":material/add:")
+    refreshing(runtime, tickers)
     st.stop()
 
 controls.take_keys()
@@ -25,7 +27,6 @@ with row:
     shown = controls.choose_view(runtime, ticker, choice)
 view.load(runtime, ticker, shown.benchmark)
 ui.watch(view.wants_of(runtime, ticker, choice, shown))
-seconds = ui.tick_of(runtime, [ticker])
 
 
 def draw() -> None:
@@ -37,10 +38,9 @@ def draw() -> None:
         view.chart(runtime, history, choice, shown)
         view.provenance(runtime, history)
         view.offer(runtime, ticker, history, shown.series)
-    ui.rerun_when_settled(runtime, [ticker], seconds)
 
 
-ui.live_fragment(draw, seconds)
+refreshing(runtime, [ticker], draw)
 
 day = runtime.now().date()
 EXCEL = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

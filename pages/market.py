@@ -4,12 +4,12 @@ import streamlit as st
 
 from stocktracker import market_view as view
 from stocktracker import news_view, ui
+from stocktracker.header import refreshing
 from stocktracker.model import WHOLE_MARKET
 
 runtime = ui.current_runtime()
 tickers = ui.chosen()
 view.load(runtime)
-seconds = ui.tick_of(runtime, tickers)
 
 
 def draw() -> None:
@@ -26,7 +26,6 @@ def draw() -> None:
             view.reports(runtime, tickers)
         else:
             news_view.draw(runtime, WHOLE_MARKET, tickers, "the market's news")
-    ui.rerun_when_settled(runtime, tickers, seconds)
 
 
-ui.live_fragment(draw, seconds)
+refreshing(runtime, tickers, draw)

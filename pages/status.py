@@ -4,11 +4,11 @@ import streamlit as st
 
 from stocktracker import status_view as view
 from stocktracker import ui
+from stocktracker.header import refreshing
 
 runtime = ui.current_runtime()
 tickers = ui.chosen()
 ui.watch([])
-seconds = ui.tick_of(runtime, tickers)
 
 
 def draw() -> None:
@@ -23,4 +23,4 @@ def draw() -> None:
         st.code("\n".join(runtime.read_log()[-60:]) or "Nothing has happened yet.", language=None)
 
 
-ui.live_fragment(draw, seconds)
+refreshing(runtime, tickers, draw)

@@ -56,7 +56,7 @@ def main() -> None:
         st.switch_page(pages[going], query_params={ui.PARAMETER: tickers or ""})
     for ticker in tickers:
         runtime.load_stored(ticker, [Feed.QUOTE])  # for the strip's age, before the page is drawn
-    header.header(runtime, tickers)
+    header.make_place()
     keyboard.show_help()
     page.run()
 

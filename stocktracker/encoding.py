@@ -7,7 +7,7 @@ TypeError, which the store turns into a miss.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime
 from typing import Any, TypeVar
 
@@ -46,6 +46,11 @@ def decode_document(content: bytes) -> dict[str, Any]:
     if type(document) is not dict:
         raise ValueError("not a document")
     return document
+
+
+def encode_key(shown: Sequence[Any]) -> bytes:
+    """Records as bytes that are equal exactly when they are; for keys of caches, never stored."""
+    return msgspec.msgpack.encode(shown)
 
 
 def encode_attempt(attempt: Attempt) -> bytes:

@@ -1,8 +1,11 @@
-"""The strip on top of every page: the market, the age of the data, the budget, what is wrong."""
+"""The strip on top of every page: the market, the age of the data, the budget, what is wrong.
+
+It is drawn by the same fragment that refreshes the page below it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import streamlit as st
@@ -14,24 +17,43 @@ from stocktracker.plans import DAY, Capability, Liveness
 from stocktracker.runtime import Runtime
 
 TIGHT_TURN = timedelta(seconds=60)
-LEAST = 7  # seconds between two drawings of the strip
+PLACE = "place of the strip"
 
 
-def header(runtime: Runtime, tickers: Sequence[Ticker]) -> None:
-    """Draw the strip, and again by itself; its ticks also renew this viewer's lease."""
-    seconds = ui.tick_of(runtime, tickers)
-    # Not the page's own interval: of two fragments whose timers always fire together, Streamlit
-    # ends one early, and what it no longer draws would stay on the screen.
-    pace = ui.LEASE_TICK if seconds is None else min(max(seconds + 2, LEAST), ui.LEASE_TICK)
+def make_place() -> None:
+    """Room for the strip above the page, which draws it. Once in each full run, before the page."""
+    st.session_state[PLACE] = st.container()
 
-    def draw() -> None:
+
+def refreshing(
+    runtime: Runtime, tickers: Sequence[Ticker], draw: Callable[[], None] | None = None
+) -> None:
+    """Draw the strip and this part of the page, now and again by themselves. Once in each page.
+
+    In one fragment, since each costs a run of its own, and of two that fire together Streamlit ends
+    one early. It also renews the viewer's lease. How often depends on `tickers`, the page's own.
+    While paused only the strip is drawn again, and seldom.
+    """
+    seconds, chosen, place = ui.tick_of(runtime, tickers), ui.chosen(), st.session_state[PLACE]
+
+    def strip() -> None:
         ui.renew_lease()
-        _strip(runtime, tickers)
-        # In a place that is emptied first, so that a trouble that is over goes in any case.
-        with st.empty().container():
+        with place:
+            _strip(runtime, chosen)
             _troubles(runtime)
 
-    ui.live_fragment(draw, pace)
+    def both() -> None:
+        strip()
+        if draw is not None:
+            draw()
+        ui.rerun_when_settled(runtime, tickers, seconds)
+
+    if seconds is not None:
+        ui.live_fragment(both, min(seconds, ui.QUIET_TICK))
+        return
+    ui.live_fragment(strip, ui.QUIET_TICK)
+    if draw is not None:
+        ui.live_fragment(draw, None)
 
 
 def _strip(runtime: Runtime, tickers: Sequence[Ticker]) -> None:

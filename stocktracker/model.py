@@ -130,7 +130,7 @@ class Quote:
         return replace(self, fetched_at=other.fetched_at, as_of=other.as_of) == other
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Bars:
     """OHLCV of one ticker, oldest first, unadjusted unless a column says otherwise.
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from weakref import WeakKeyDictionary
 
 from stocktracker.board import Snapshot
 from stocktracker.freshness import freshness
 from stocktracker.model import (
     Attempt,
+    Bars,
     Feed,
     Freshness,
     Listed,
@@ -87,12 +89,23 @@ def _closes(snapshot: Snapshot, ticker: Ticker, quote: Quote | None) -> tuple[fl
     bars = snapshot.bars.get(Want(Feed.DAILY, ticker))
     if bars is None:
         return ()
-    closes = bars.frame["close"].iloc[-SPARKLINE:].tolist()
+    closes = list(_last_closes(bars))
     if quote is not None and quote.trading_day > bars.last_day:
         closes.append(quote.price)
     elif quote is not None and quote.trading_day == bars.last_day:
         closes[-1] = quote.price
     return tuple(closes[-SPARKLINE:])
+
+
+# Taken from each frame once, as it takes longer than the rest of a row.
+_taken: WeakKeyDictionary[Bars, tuple[float, ...]] = WeakKeyDictionary()
+
+
+def _last_closes(bars: Bars) -> tuple[float, ...]:
+    closes = _taken.get(bars)
+    if closes is None:
+        closes = _taken[bars] = tuple(bars.frame["close"].iloc[-SPARKLINE:].tolist())
+    return closes
 
 
 def _trouble(attempts: Sequence[Attempt | None]) -> str | None:

@@ -103,10 +103,15 @@ class Runtime:
             snapshot,
             tickers,
             now,
-            turn=snapshot.poll.forecast.turn if snapshot.poll.forecast else self.settings.refresh,
+            turn=self.read_turn(),
             always=self._parts.knowledge.always,
             is_open=lambda ticker: calendar_of(ticker).is_open(now),
         )
+
+    def read_turn(self) -> timedelta:
+        """How long one round over everything that is watched takes."""
+        forecast = self.board.read().poll.forecast
+        return forecast.turn if forecast else self.settings.refresh
 
     def read_markets(self, tickers: Iterable[Ticker]) -> list[MarketState]:
         """The state of each exchange that these tickers trade on, the US first and always."""

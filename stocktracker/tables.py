@@ -1,8 +1,13 @@
-"""Rows as the Live page shows them: tiles, a table for wide screens, cards for narrow ones."""
+"""Rows as the Live page shows them: tiles, a table for wide screens, cards for narrow ones.
+
+Makes what is drawn, from cells that say all of it; draws nothing.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from html import escape
 from typing import Any
@@ -32,27 +37,50 @@ STYLE = f"""<style>
 </style>"""
 
 
-def tile(row: Row, scheme: Scheme = Scheme.GREEN_RED) -> dict[str, Any]:
-    """The arguments of `st.metric` for one ticker; its sparkline has the colour of its change."""
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """What is shown of one ticker. Equal cells look equal, so nothing in it changes by the second.
+
+    `age` is rough and in words, `since` the seconds from which on it is said, to sort by.
+    """
+
+    ticker: str
+    name: str
+    price: float | None
+    currency: str
+    change: float | None
+    percent: float | None
+    low: float | None
+    high: float | None
+    volume: int | None
+    closes: tuple[float, ...]
+    age: str
+    since: float | None
+    status: str
+    quiet: bool
+    trouble: str
+
+
+def cells_of(row: Row) -> Cells:
     quote = row.quote
-    change = quote.change if quote else None
-    name = f" :gray[{wording.escape_markdown(row.name)}]" if row.name else ""
-    arguments: dict[str, Any] = {
-        "label": f"**{wording.escape_markdown(row.ticker)}**{name}",
-        "value": wording.price(quote.price if quote else None, quote.currency if quote else "USD"),
-        "border": True,
-        "height": "stretch",
-    }
-    if len(row.closes) > 1:
-        arguments |= {"chart_data": list(row.closes), "chart_type": "line"}
-    if quote is None or change is None:
-        return arguments | {"delta": wording.NOTHING, "delta_color": "off", "delta_arrow": "off"}
-    # The sign is read off the text by the metric, so it is a plain hyphen here.
-    text = wording.change(change, quote.change_percent).lstrip("▲▼ ").replace("−", "-")
-    colour = change_name(change, scheme)
-    if colour == FLAT_NAME:
-        return arguments | {"delta": text, "delta_color": "off", "delta_arrow": "off"}
-    return arguments | {"delta": text, "delta_color": colour}
+    since = None if row.age is None else wording.rough(row.age)
+    return Cells(
+        ticker=row.ticker,
+        name=row.name,
+        price=quote.price if quote else None,
+        currency=quote.currency if quote else "USD",
+        change=quote.change if quote else None,
+        percent=quote.change_percent if quote else None,
+        low=quote.low if quote else None,
+        high=quote.high if quote else None,
+        volume=quote.volume if quote else None,
+        closes=row.closes,
+        age=wording.NOTHING if since is None else wording.rough_age(since),
+        since=None if since is None else since.total_seconds(),
+        status=status_of(row),
+        quiet=quote is None or row.freshness is Freshness.STALE,
+        trouble=row.trouble or "",
+    )
 
 
 def status_of(row: Row) -> str:
@@ -70,76 +98,92 @@ def status_of(row: Row) -> str:
     }[row.freshness]
 
 
-def quote_table(rows: Sequence[Row], palette: Palette) -> Styler:
+def tile(cells: Cells, scheme: Scheme = Scheme.GREEN_RED) -> dict[str, Any]:
+    """The arguments of `st.metric` for one ticker; its sparkline has the colour of its change."""
+    name = f" :gray[{wording.escape_markdown(cells.name)}]" if cells.name else ""
+    arguments: dict[str, Any] = {
+        "label": f"**{wording.escape_markdown(cells.ticker)}**{name}",
+        "value": wording.price(cells.price, cells.currency),
+        "border": True,
+        "height": "stretch",
+    }
+    if len(cells.closes) > 1:
+        arguments |= {"chart_data": list(cells.closes), "chart_type": "line"}
+    if cells.change is None:
+        return arguments | {"delta": wording.NOTHING, "delta_color": "off", "delta_arrow": "off"}
+    # The sign is read off the text by the metric, so it is a plain hyphen here.
+    text = wording.change(cells.change, cells.percent).lstrip("▲▼ ").replace("−", "-")
+    colour = change_name(cells.change, scheme)
+    if colour == FLAT_NAME:
+        return arguments | {"delta": text, "delta_color": "off", "delta_arrow": "off"}
+    return arguments | {"delta": text, "delta_color": colour}
+
+
+def quote_table(shown: Sequence[Cells], palette: Palette) -> Styler:
     """One line a ticker: numbers underneath, so that sorting is by value, text on top."""
-    frame = pd.DataFrame([_cells(row) for row in rows])
+    frame = pd.DataFrame(
+        {
+            "ticker": [cells.ticker for cells in shown],
+            "name": [cells.name for cells in shown],
+            "last": _numbers(cells.price for cells in shown),
+            "change": _numbers(cells.change for cells in shown),
+            "percent": _numbers(cells.percent for cells in shown),
+            "range": [_day_range(cells) for cells in shown],
+            "volume": _numbers(cells.volume for cells in shown),
+            "trend": [list(cells.closes) for cells in shown],
+            "age": _numbers(cells.since for cells in shown),
+            "status": [cells.status for cells in shown],
+        }
+    )
     style = frame.style.format(
         {
             "change": lambda value: wording.change(_number(value), None),
             "percent": lambda value: wording.percent(_number(value)),
             "volume": lambda value: wording.compact(_number(value)),
-            "age": lambda value: _age(_number(value)),
+            "age": _age,
         }
     )
-    currencies = [row.quote.currency if row.quote else "USD" for row in rows]
-    for currency in set(currencies):
-        places = [place for place, each in enumerate(currencies) if each == currency]
+    for currency in {cells.currency for cells in shown}:
+        places = [place for place, cells in enumerate(shown) if cells.currency == currency]
         style = style.format(partial(_price, currency), subset=(places, ["last"]))
-
-    def colour(value: Any) -> str:
-        number = _number(value)
-        if number is None:
-            return f"color: {palette.muted}"
-        if round(number, 4) == 0:
-            return f"color: {palette.flat}"
-        return f"color: {palette.up if number > 0 else palette.down}"
-
-    quiet = frame["status"].map(
-        lambda text: text.startswith(CLOCK) or text in ("failed", "waiting")
-    )
-    style = style.map(colour, subset=["change", "percent"])
-    return style.map(
-        lambda _: f"color: {palette.muted}", subset=(frame.index[quiet], ["last", "age", "status"])
-    )
+    looks = pd.DataFrame("", index=frame.index, columns=frame.columns)
+    for place, cells in enumerate(shown):
+        looks.loc[place, ["change", "percent"]] = f"color: {_colour(cells.change, palette)}"
+        if cells.quiet:
+            looks.loc[place, ["last", "age", "status"]] = f"color: {palette.muted}"
+    return style.apply(lambda _: looks, axis=None)
 
 
-def _cells(row: Row) -> dict[str, Any]:
-    quote = row.quote
-    return {
-        "ticker": row.ticker,
-        "name": row.name,
-        "last": quote.price if quote else None,
-        "change": quote.change if quote else None,
-        "percent": quote.change_percent if quote else None,
-        "range": _day_range(row),
-        "volume": quote.volume if quote else None,
-        "trend": list(row.closes),
-        "age": row.age.total_seconds() if row.age is not None else None,
-        "status": status_of(row),
-    }
-
-
-def _day_range(row: Row) -> str:
-    quote = row.quote
-    if quote is None or quote.low is None or quote.high is None:
-        return wording.NOTHING
-    return (
-        f"{wording.price(quote.low, quote.currency)} – {wording.price(quote.high, quote.currency)}"
-    )
+def _numbers(values: Iterable[float | None]) -> pd.Series[float]:
+    return pd.Series(list(values), dtype="float64")
 
 
 def _number(value: Any) -> float | None:
-    return None if value is None or pd.isna(value) else float(value)
+    return None if pd.isna(value) else float(value)
 
 
 def _price(currency: str, value: Any) -> str:
     return wording.price(_number(value), currency)
 
 
-def _age(seconds: float | None) -> str:
-    if seconds is None:
+def _age(value: Any) -> str:
+    since = _number(value)
+    return wording.NOTHING if since is None else wording.rough_age(timedelta(seconds=since))
+
+
+def _colour(change: float | None, palette: Palette) -> str:
+    if change is None:
+        return palette.muted
+    if round(change, 4) == 0:
+        return palette.flat
+    return palette.up if change > 0 else palette.down
+
+
+def _day_range(cells: Cells) -> str:
+    if cells.low is None or cells.high is None:
         return wording.NOTHING
-    return wording.age(pd.Timedelta(seconds=seconds).to_pytimedelta())
+    low, high = (wording.price(each, cells.currency) for each in (cells.low, cells.high))
+    return f"{low} – {high}"
 
 
 def quote_columns() -> dict[str, Any]:
@@ -160,26 +204,22 @@ def quote_columns() -> dict[str, Any]:
     }
 
 
-def cards(rows: Iterable[Row], palette: Palette) -> str:
+def cards(shown: Iterable[Cells], palette: Palette) -> str:
     """The same for a phone: two lines a ticker."""
-    lines = "".join(_card(row, palette) for row in rows)
+    lines = "".join(_card(cells, palette) for cells in shown)
     return f'<div style="--line:{palette.border};--muted:{palette.muted}">{lines}</div>'
 
 
-def _card(row: Row, palette: Palette) -> str:
-    quote = row.quote
-    change = quote.change if quote else None
-    colour = palette.flat
-    if change is not None and round(change, 4) != 0:
-        colour = palette.up if change > 0 else palette.down
-    price = wording.price(quote.price if quote else None, quote.currency if quote else "USD")
-    text = wording.change(change, quote.change_percent if quote else None)
-    age = "" if row.age is None else f" · {wording.age(row.age)}"
+def _card(cells: Cells, palette: Palette) -> str:
+    colour = palette.flat if cells.change is None else _colour(cells.change, palette)
+    price = wording.price(cells.price, cells.currency)
+    text = wording.change(cells.change, cells.percent)
+    age = "" if cells.since is None else f" · {cells.age}"
     return (
-        f'<div class="card"><b>{escape(row.ticker)}</b><b class="right">{escape(price)}</b>'
-        f'<span class="muted">{escape(row.name or wording.NOTHING)}</span>'
+        f'<div class="card"><b>{escape(cells.ticker)}</b><b class="right">{escape(price)}</b>'
+        f'<span class="muted">{escape(cells.name or wording.NOTHING)}</span>'
         f'<span class="right" style="color:{colour}">{escape(text)}</span>'
-        f'<span class="muted">{escape(status_of(row) + age)}</span></div>'
+        f'<span class="muted">{escape(cells.status + age)}</span></div>'
     )
 
 

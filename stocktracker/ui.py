@@ -13,6 +13,7 @@ from stocktracker import wording
 from stocktracker.errors import BadTicker
 from stocktracker.model import Feed, Listed, Listing, Ticker, Want, parse_ticker
 from stocktracker.palette import DARK, LIGHT, Palette, Scheme, change_name, with_scheme
+from stocktracker.plans import Liveness
 from stocktracker.runtime import Runtime, current_runtime
 
 __all__ = ["current_runtime"]
@@ -24,7 +25,10 @@ DEFAULTS = ("AAPL", "MSFT", "NVDA", "AMZN", "GOOGL")
 SEPARATOR = " · "
 COLOURS = "colours"
 INTERVALS = {"Auto": None, "2 s": 2, "5 s": 5, "15 s": 15, "30 s": 30, "60 s": 60}
-LIVE_TICK, QUIET_TICK, PENDING_TICK, LEASE_TICK = 5, 30, 1, 60
+# Seconds between two refreshes: while something is about to come for the first time, at the least
+# and at the most while prices move, and while they do not. A lease is renewed as often as the last.
+PENDING_TICK, LIVE_TICK, SLOW_TICK, QUIET_TICK = 1, 5, 30, 60
+LOOKS_A_ROUND = 4  # how often a page looks while its prices are asked for once
 SOON = timedelta(seconds=5)
 
 
@@ -242,9 +246,10 @@ def tick_of(runtime: Runtime, tickers: Sequence[Ticker]) -> int | None:
     asked = INTERVALS[st.session_state.get("refresh", "Auto")]
     if asked is not None:
         return asked
-    live = runtime.read_liveness() != "end of day"
-    moving = runtime.moves(tickers)
-    return LIVE_TICK if live and moving else QUIET_TICK
+    if runtime.read_liveness() is Liveness.END_OF_DAY or not runtime.moves(tickers):
+        return QUIET_TICK
+    a_round = runtime.read_turn().total_seconds()
+    return min(max(round(a_round / LOOKS_A_ROUND), LIVE_TICK), SLOW_TICK)
 
 
 def is_pending(runtime: Runtime) -> bool:

@@ -33,6 +33,7 @@ PENCE = "GBX"
 SMALLEST_CHANGE = 0.00005
 
 SECOND = timedelta(seconds=1)
+HALF_A_MINUTE = timedelta(seconds=30)
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -109,6 +110,23 @@ def age(since: timedelta) -> str:
     if since < DAY:
         return _hours_and_minutes(since)
     return f"{since // DAY} d"
+
+
+def rough(since: timedelta) -> timedelta:
+    """The same age for a while: 30 s, a minute, an hour or a day long, the longer the older.
+
+    So that what shows it changes when there is news, and not by the second.
+    """
+    step = HALF_A_MINUTE if since < MINUTE else MINUTE if since < HOUR else HOUR
+    step = step if since < DAY else DAY
+    return max(since, timedelta(0)) // step * step
+
+
+def rough_age(since: timedelta) -> str:
+    """What `rough` made in words: `< 30 s`, `< 1 min`, `12 min`, `2 h`, `4 d`."""
+    if since < HALF_A_MINUTE:
+        return "< 30 s"
+    return "< 1 min" if since < MINUTE else age(since)
 
 
 def span(ahead: timedelta) -> str:
