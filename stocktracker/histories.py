@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 import streamlit as st
@@ -17,18 +16,6 @@ from stocktracker.runtime import Runtime
 FEEDS = (Feed.DAILY, Feed.WEEKLY, Feed.INTRADAY)
 
 
-@dataclass(frozen=True)
-class Versions:
-    """What a history is made of, by the times at which each last changed."""
-
-    ticker: Ticker
-    bars: tuple[str, ...]
-    splits: str
-    dividends: str
-    splits_asked_at: str
-    day: str
-
-
 def history_of(
     runtime: Runtime, ticker: Ticker, asked: Range, interval: Interval, series: Series
 ) -> History | None:
@@ -36,37 +23,43 @@ def history_of(
 
     Made once for each change and shared by all sessions: treat it as read-only.
     """
-    board = runtime.board
-    bars = {feed: board.read_bars(feed, ticker) for feed in FEEDS}
-    quote = board.read_quote(ticker)
-    splits, dividends = splits_of(runtime, ticker), dividends_of(runtime, ticker)
-    versions = Versions(
-        ticker,
-        (*(str(each and each.fetched_at) for each in bars.values()), str(quote and quote.as_of)),
-        str(splits and splits.fetched_at),
-        str(dividends and dividends.fetched_at),
-        str(_splits_asked(runtime, ticker)),
-        str(runtime.now().date()),
+    snapshot = runtime.read()
+    bars = [snapshot.bars.get(Want(feed, ticker)) for feed in FEEDS]
+    quote, splits = snapshot.quotes.get(ticker), splits_of(runtime, ticker)
+    dividends = dividends_of(runtime, ticker)
+    # What it is made of, by the times at which each last changed. One text, which is hashed sooner
+    # than its parts.
+    version = " ".join(
+        str(part)
+        for part in (
+            ticker,
+            *(each and each.fetched_at for each in bars),
+            quote and quote.as_of,
+            splits and splits.fetched_at,
+            dividends and dividends.fetched_at,
+            _splits_asked(runtime, ticker),
+            runtime.now().date(),
+        )
     )
-    return _make_history(versions, asked.value, interval.value, series.value, runtime)
+    return _make_history(version, asked.value, interval.value, series.value, ticker, runtime)
 
 
 @st.cache_resource(show_spinner=False, max_entries=200)
 def _make_history(
-    versions: Versions, asked: str, interval: str, series: str, _runtime: Runtime
+    version: str, asked: str, interval: str, series: str, _ticker: Ticker, _runtime: Runtime
 ) -> History | None:
-    ticker = versions.ticker
+    del version  # part of the key
     return make_history(
         Range(asked),
         Series(series),
         interval=Interval(interval),
-        bars={feed: _runtime.board.read_bars(feed, ticker) for feed in FEEDS},
-        quote=_runtime.board.read_quote(ticker),
-        splits=splits_of(_runtime, ticker),
-        dividends=dividends_of(_runtime, ticker),
-        zone=_runtime.read_zone(ticker),
+        bars={feed: _runtime.board.read_bars(feed, _ticker) for feed in FEEDS},
+        quote=_runtime.board.read_quote(_ticker),
+        splits=splits_of(_runtime, _ticker),
+        dividends=dividends_of(_runtime, _ticker),
+        zone=_runtime.read_zone(_ticker),
         now=_runtime.now(),
-        splits_asked_at=_splits_asked(_runtime, ticker),
+        splits_asked_at=_splits_asked(_runtime, _ticker),
     )
 
 

@@ -14,6 +14,7 @@ from stocktracker.adjust import Series
 from stocktracker.charts import price_figure
 from stocktracker.drawn import Event
 from stocktracker.export import history_csv, tables_xlsx
+from stocktracker.fundamentals import Earnings
 from stocktracker.histories import FEEDS, earnings_of, history_of
 from stocktracker.history import History
 from stocktracker.history_controls import View
@@ -68,14 +69,24 @@ def explain_missing(runtime: Runtime, ticker: Ticker, choice: Choice) -> None:
 
 @dataclass(frozen=True)
 class Look:
-    """All that a chart's picture depends on besides its history; text, as part of a key."""
+    """All that a chart's picture depends on besides its history."""
 
     view: View
+    zone: str
     previous_close: float | None
-    events: tuple[Event, ...]
-    benchmark: str
+    earnings: Earnings | None
+    benchmark: History | None
     dark: bool
     scheme: Scheme
+
+    @property
+    def version(self) -> str:
+        """Text that is equal where the picture is."""
+        earnings, other = self.earnings, self.benchmark
+        return (
+            f"{self.view} {self.zone} {self.previous_close} {earnings and earnings.fetched_at} "
+            f"{other and other.version} {self.dark} {self.scheme}"
+        )
 
 
 def chart(runtime: Runtime, history: History, choice: Choice, view: View) -> None:
@@ -88,26 +99,25 @@ def chart(runtime: Runtime, history: History, choice: Choice, view: View) -> Non
             st.caption(f"No bars of {about} are here yet to compare with.")
     look = Look(
         view=view,
+        zone=runtime.read_zone(history.ticker).key,
         previous_close=_previous_close(runtime, history),
-        events=_events(runtime, history) if view.events else (),
-        benchmark="" if other is None else other.version,
+        earnings=earnings_of(runtime, history.ticker) if view.events else None,
+        benchmark=other,
         dark=ui.is_dark(),
         scheme=ui.scheme(),
     )
-    zone = runtime.read_zone(history.ticker).key
-    plot.show(_figure(history.version, look, zone, history, other), key=f"chart {history.ticker}")
+    figure = _figure(f"{history.version} {look.version}", look, history)
+    plot.show(figure, key=f"chart {history.ticker}")
 
 
-@st.cache_data(show_spinner=False, max_entries=300)
-def _figure(
-    version: str, look: Look, zone: str, _history: History, _other: History | None
-) -> bytes:
-    """Made once for each version and look, and shared by all sessions."""
-    del version  # part of the key
-    view, frame = look.view, _history.frame
-    palette = with_scheme(DARK if look.dark else LIGHT, look.scheme)
+@st.cache_resource(show_spinner=False, max_entries=300)
+def _figure(version: str, _look: Look, _history: History) -> bytes:
+    """Made once for each version of history and look, and shared by all sessions."""
+    del version  # the key
+    view, frame = _look.view, _history.frame
+    palette = with_scheme(DARK if _look.dark else LIGHT, _look.scheme)
     intraday = _history.interval is Interval.FIVE_MINUTES
-    place = ui.zone_named(zone)
+    place = ui.zone_named(_look.zone)
     whole = pd.concat([_history.run_up, frame])
     days = pd.DatetimeIndex(whole.index).tz_convert(place).date if intraday else None
     overlays, panes = draw_studies(
@@ -116,12 +126,13 @@ def _figure(
         palette=palette,
         days=None if days is None else pd.Index(days),
     )
+    other = _look.benchmark
     figure = price_figure(
         frame,
         kind=SHAPES[view.kind],
         intraday=intraday,
         zone=place,
-        previous_close=look.previous_close,
+        previous_close=_look.previous_close,
         palette=palette,
         currency=_history.currency,
         height=HEIGHT + PANE_HEIGHT * len(panes),
@@ -129,8 +140,8 @@ def _figure(
         panes=panes,
         log=view.log,
         volume=view.volume,
-        events=look.events,
-        benchmark=None if _other is None else (_other.ticker, _other.frame["close"]),
+        events=_events(_history, _look.earnings) if view.events else (),
+        benchmark=None if other is None else (other.ticker, other.frame["close"]),
         not_final=not bool(frame["final"].iloc[-1]),
     )
     keeps = f"{_history.ticker} {_history.range} {_history.series} {view.log} {len(panes)}"
@@ -145,7 +156,7 @@ def _previous_close(runtime: Runtime, history: History) -> float | None:
     return quote.previous_close if quote else None
 
 
-def _events(runtime: Runtime, history: History) -> tuple[Event, ...]:
+def _events(history: History, earnings: Earnings | None) -> tuple[Event, ...]:
     """Splits, dividends, earnings and suspected splits within the range, by day."""
     if history.interval is Interval.FIVE_MINUTES:
         return ()
@@ -159,7 +170,6 @@ def _events(runtime: Runtime, history: History) -> tuple[Event, ...]:
         Event(each.day, "?", f"Looks like a {each} split that is not known")
         for each in history.suspects
     ]
-    earnings = earnings_of(runtime, history.ticker)
     for quarter in earnings.quarters if earnings else ():
         if quarter.reported_on is None or not first <= quarter.reported_on <= last:
             continue
