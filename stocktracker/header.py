@@ -34,7 +34,9 @@ def refreshing(
     one early. It also renews the viewer's lease. How often depends on `tickers`, the page's own.
     While paused only the strip is drawn again, and seldom.
     """
-    seconds, chosen, place = ui.tick_of(runtime, tickers), ui.chosen(), st.session_state[PLACE]
+    seconds, chosen = ui.tick_of(runtime, tickers), ui.chosen()
+    made = st.session_state.get(PLACE)
+    place = st.container() if made is None else made  # a page that is run by itself has none
 
     def strip() -> None:
         ui.renew_lease()
