@@ -1,4 +1,4 @@
-"""What the Live page shows of a ticker: equal for a while, unknown as a dash, hostile text as text."""
+"""What the Live page shows of a ticker: equal for a while, unknown as a dash, hostile text inert."""
 
 from __future__ import annotations
 
