@@ -107,8 +107,7 @@ function search(triesLeft) {
   if (triesLeft > 0) setTimeout(search, 33, triesLeft - 1);
 }
 
-// A run that is interrupted before the page has its widgets would make the server believe that they
-// are empty: a key waits until the script has ended.
+// A key would end the run that is on its way, and with it what that has not drawn yet: it waits.
 function whenIdle(action, triesLeft) {
   const app = document.querySelector("[data-test-script-state]");
   const idle = app === null || app.getAttribute("data-test-script-state") !== "running";

@@ -19,6 +19,7 @@ from stocktracker.runtime import Runtime, current_runtime
 __all__ = ["current_runtime"]
 
 PICKER = "picker"
+FIRST = "first choice"
 PARAMETER = "tickers"
 TICKER = "ticker"
 DEFAULTS = ("AAPL", "MSFT", "NVDA", "AMZN", "GOOGL")
@@ -73,28 +74,35 @@ def choose_tickers(runtime: Runtime) -> list[Ticker]:
     page. The labels are made once per listing and shared by all sessions.
     """
     begin_choice(runtime)
-    listing = runtime.read().listing
+    listing, most = runtime.read().listing, runtime.settings.max_tickers
     if listing is not None:
         # A ticker that was chosen before its name was known.
         held = st.session_state[PICKER]
-        named = _labels(held, listing, runtime.settings.max_tickers)
+        named = _labels(held, listing, most)
         if named != held:
             st.session_state[PICKER] = named
+    # A value of the session's is sent once, and is lost where the script runs again before the
+    # browser has drawn the list: it would draw an empty one, and report that with the next key.
+    # The default is sent every time. It stays what it was at first, because the half a megabyte
+    # of the list is sent anew with another one, and once drawn the list keeps its value.
+    first = _tickers(st.session_state[FIRST], listing)[:most]
     options = _options(listing.fetched_at, listing) if listing else []
+    unlisted = [ticker for ticker in first if not listing or ticker not in listing.rows]
     st.session_state["offered"] = listing.fetched_at if listing else None
     labels = st.multiselect(
         "Tickers",
-        options,
+        [*unlisted, *options],
+        default=_labels(first, listing, most),
         key=PICKER,
         accept_new_options=True,
-        max_selections=runtime.settings.max_tickers,
+        max_selections=most,
         select_all=False,
         # Not fuzzy, which finds another ticker in the letters of one that is not listed.
         filter_mode="contains",
         placeholder="Ticker or company",
         help="Find one by ticker or by company name. One that is not listed can be typed in full.",
         on_change=_tidy,
-        args=(listing, runtime.settings.max_tickers),
+        args=(listing, most),
     )
     tickers = _tickers([str(label) for label in labels], listing)
     rejected = st.session_state.pop("rejected", None)
@@ -109,10 +117,17 @@ def choose_tickers(runtime: Runtime) -> list[Ticker]:
 
 def begin_choice(runtime: Runtime) -> None:
     """Once a session: what the link asks for, else the default watchlist, else DEFAULTS."""
-    if PICKER not in st.session_state:
+    if FIRST not in st.session_state:
         linked = st.query_params.get_all(PARAMETER)
         default = runtime.read_watchlists().default_tickers or DEFAULTS
-        pick(runtime, linked if PARAMETER in st.query_params else default)
+        texts = linked if PARAMETER in st.query_params else default
+        st.session_state[FIRST] = st.session_state["chosen"] = _tickers(
+            texts, runtime.read().listing
+        )
+    if PICKER not in st.session_state:
+        # Streamlit also forgets what a widget held that the browser had not drawn yet when it asked
+        # for another page.
+        pick(runtime, chosen())
 
 
 def pick(runtime: Runtime, tickers: Sequence[str]) -> None:
@@ -222,7 +237,8 @@ def choose_refresh() -> None:
             width=110,
             help="How often this page looks for news. It costs no call: calls are shared.",
         )
-        st.toggle("Pause", key="pause")
+        # Its own value is the default too, for the reason that is told in choose_tickers.
+        st.toggle("Pause", st.session_state.get("pause", False), key="pause")
     st.selectbox(
         "Colours of up and down",
         [scheme.value for scheme in Scheme],

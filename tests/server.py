@@ -26,6 +26,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ClientState_pb2 import ClientState, ContextInfo
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.proto.MultiSelect_pb2 import MultiSelect
+from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.sync.client import connect
 
 from stocktracker.config import NAMES
@@ -276,9 +278,11 @@ class Session:
     def __exit__(self, *_fault: object) -> None:
         self.close()
 
-    def rerun(self) -> None:
-        """Run the whole script."""
-        self._run(ClientState())
+    def rerun(self, *reported: WidgetState) -> None:
+        """Run the whole script; the browser says what these widgets hold, and nothing of others."""
+        state = ClientState()
+        state.widget_states.widgets.extend(reported)
+        self._run(state)
 
     def tick(self) -> None:
         """Every timer fires once."""
@@ -303,6 +307,11 @@ class Session:
     def fall_silent(self) -> None:
         """The connection stays, but nobody reads from it and nobody answers to a ping."""
         self._socket.protocol.receive_data = lambda _data: None  # type: ignore[method-assign]
+
+    def multiselects(self) -> list[MultiSelect]:
+        """Every list to choose from that the server has ever sent, in order."""
+        elements = [ForwardMsg.FromString(message).delta.new_element for message in self.received]
+        return [each.multiselect for each in elements if each.HasField("multiselect")]
 
     def says(self, text: str) -> bool:
         """Whether the server has ever sent this text."""

@@ -264,10 +264,6 @@ def test_going_to_a_page_by_key_keeps_what_the_viewer_chose(chromium: Page, tmp_
         chromium.goto(f"{start().url}/?tickers=KO&tickers=IBM&colours=red-green")
         pause = chromium.get_by_test_id("stSidebar").get_by_role("switch", name="Pause")
         chromium.wait_for_function("() => document[Symbol.for('stocktracker.keyboard')]")
-        # The page is there, with its prices: what is pressed before that is not the matter here.
-        sidebar = chromium.get_by_test_id("stSidebar")
-        expect(sidebar.get_by_text("IBM ·")).to_be_visible(timeout=30_000)
-        expect(chromium.get_by_test_id("stMetric").first).to_contain_text("$", timeout=30_000)
         chromium.keyboard.press("p")
         expect(pause).to_be_checked(timeout=20_000)
         for keys, path in (("s", "/company?"), ("gh", "/history?"), ("gl", "/?")):
