@@ -5,6 +5,7 @@ It is drawn by the same fragment that refreshes the page below it.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
@@ -37,6 +38,7 @@ def refreshing(
     seconds, chosen = ui.tick_of(runtime, tickers), ui.chosen()
     made = st.session_state.get(PLACE)
     place = st.container() if made is None else made  # a page that is run by itself has none
+    looks = itertools.count()
 
     def strip() -> None:
         ui.renew_lease()
@@ -48,7 +50,8 @@ def refreshing(
         strip()
         if draw is not None:
             draw()
-        ui.rerun_when_settled(runtime, tickers, seconds)
+        if next(looks) > 0:  # not in the run of the whole script, which has just drawn everything
+            ui.rerun_when_settled(runtime, tickers, seconds)
 
     if seconds is not None:
         ui.live_fragment(both, min(seconds, ui.QUIET_TICK))

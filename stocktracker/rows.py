@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from weakref import WeakKeyDictionary
 
 from stocktracker.board import Snapshot
@@ -89,23 +89,24 @@ def _closes(snapshot: Snapshot, ticker: Ticker, quote: Quote | None) -> tuple[fl
     bars = snapshot.bars.get(Want(Feed.DAILY, ticker))
     if bars is None:
         return ()
-    closes = list(_last_closes(bars))
-    if quote is not None and quote.trading_day > bars.last_day:
-        closes.append(quote.price)
-    elif quote is not None and quote.trading_day == bars.last_day:
-        closes[-1] = quote.price
-    return tuple(closes[-SPARKLINE:])
+    closes, last_day = _taken_from(bars)
+    if quote is None or quote.trading_day < last_day:
+        return closes
+    before = closes if quote.trading_day > last_day else closes[:-1]
+    return (*before, quote.price)[-SPARKLINE:]
 
 
 # Taken from each frame once, as it takes longer than the rest of a row.
-_taken: WeakKeyDictionary[Bars, tuple[float, ...]] = WeakKeyDictionary()
+_taken: WeakKeyDictionary[Bars, tuple[tuple[float, ...], date]] = WeakKeyDictionary()
 
 
-def _last_closes(bars: Bars) -> tuple[float, ...]:
-    closes = _taken.get(bars)
-    if closes is None:
-        closes = _taken[bars] = tuple(bars.frame["close"].iloc[-SPARKLINE:].tolist())
-    return closes
+def _taken_from(bars: Bars) -> tuple[tuple[float, ...], date]:
+    """The last closes, oldest first, and the day of the newest."""
+    known = _taken.get(bars)
+    if known is None:
+        closes = tuple(bars.frame["close"].iloc[-SPARKLINE:].tolist())
+        known = _taken[bars] = closes, bars.last_day
+    return known
 
 
 def _trouble(attempts: Sequence[Attempt | None]) -> str | None:

@@ -20,6 +20,8 @@ __all__ = ["current_runtime"]
 
 PICKER = "picker"
 FIRST = "first choice"
+ASSIGNED = "choice was assigned"
+OFFERED = "offered"
 PARAMETER = "tickers"
 TICKER = "ticker"
 DEFAULTS = ("AAPL", "MSFT", "NVDA", "AMZN", "GOOGL")
@@ -75,24 +77,32 @@ def choose_tickers(runtime: Runtime) -> list[Ticker]:
     """
     begin_choice(runtime)
     listing, most = runtime.read().listing, runtime.settings.max_tickers
-    if listing is not None:
+    if listing is not None and PICKER in st.session_state:
         # A ticker that was chosen before its name was known.
         held = st.session_state[PICKER]
         named = _labels(held, listing, most)
         if named != held:
-            st.session_state[PICKER] = named
+            _assign(named)
     # A value of the session's is sent once, and is lost where the script runs again before the
     # browser has drawn the list: it would draw an empty one, and report that with the next key.
     # The default is sent every time. It stays what it was at first, because the half a megabyte
     # of the list is sent anew with another one, and once drawn the list keeps its value.
     first = _tickers(st.session_state[FIRST], listing)[:most]
-    options = _options(listing.fetched_at, listing) if listing else []
-    unlisted = [ticker for ticker in first if not listing or ticker not in listing.rows]
-    st.session_state["offered"] = listing.fetched_at if listing else None
+    default = _labels(first, listing, most)
+    # A message with a value is another one than that without: what there is to choose from is not
+    # part of it, lest all of it be sent again. The next look offers it, from the browser's memory.
+    is_assigned = st.session_state.pop(ASSIGNED, False)
+    if listing is None or is_assigned:
+        options = list(dict.fromkeys([*default, *st.session_state.get(PICKER, ())]))
+        st.session_state[OFFERED] = None
+    else:
+        unlisted = [ticker for ticker in first if ticker not in listing.rows]
+        options = [*unlisted, *_options(listing.fetched_at, listing)]
+        st.session_state[OFFERED] = listing.fetched_at
     labels = st.multiselect(
         "Tickers",
-        [*unlisted, *options],
-        default=_labels(first, listing, most),
+        options,
+        default=default,
         key=PICKER,
         accept_new_options=True,
         max_selections=most,
@@ -124,21 +134,27 @@ def begin_choice(runtime: Runtime) -> None:
         st.session_state[FIRST] = st.session_state["chosen"] = _tickers(
             texts, runtime.read().listing
         )
-    if PICKER not in st.session_state:
+    if PICKER not in st.session_state and chosen() != st.session_state[FIRST]:
         # Streamlit also forgets what a widget held that the browser had not drawn yet when it asked
-        # for another page.
+        # for another page. The first choice needs no value: it is the default.
         pick(runtime, chosen())
 
 
 def pick(runtime: Runtime, tickers: Sequence[str]) -> None:
     """Choose these, before the multiselect is drawn in this run."""
     listing, most = runtime.read().listing, runtime.settings.max_tickers
-    st.session_state[PICKER] = _labels(tickers, listing, most)
+    _assign(_labels(tickers, listing, most))
+
+
+def _assign(labels: list[str]) -> None:
+    st.session_state[PICKER] = labels
+    st.session_state[ASSIGNED] = True
 
 
 def picked(runtime: Runtime) -> tuple[Ticker, ...]:
     """What the multiselect is about to show; call `begin_choice` before."""
-    return tuple(_tickers(st.session_state[PICKER], runtime.read().listing))
+    held = st.session_state.get(PICKER, st.session_state[FIRST])
+    return tuple(_tickers(held, runtime.read().listing))
 
 
 def _tidy(listing: Listing | None, most: int) -> None:
@@ -149,7 +165,7 @@ def _tidy(listing: Listing | None, most: int) -> None:
     if refused:
         st.session_state["rejected"] = refused[0]
     if kept != typed:
-        st.session_state[PICKER] = kept
+        _assign(kept)
 
 
 def _labels(texts: Sequence[str], listing: Listing | None, most: int) -> list[str]:
@@ -255,9 +271,9 @@ def toggle_pause() -> None:
 
 def tick_of(runtime: Runtime, tickers: Sequence[Ticker]) -> int | None:
     """Seconds between two refreshes of the page, None while paused."""
-    if st.session_state.get("pause"):
+    if st.session_state.get("pause") and not _is_listing_to_offer(runtime):
         return None
-    if is_pending(runtime):
+    if is_pending(runtime) or _is_listing_to_offer(runtime):
         return PENDING_TICK
     asked = INTERVALS[st.session_state.get("refresh", "Auto")]
     if asked is not None:
@@ -287,6 +303,11 @@ def is_pending(runtime: Runtime) -> bool:
     return False
 
 
+def _is_listing_to_offer(runtime: Runtime) -> bool:
+    listing = runtime.read().listing
+    return listing is not None and st.session_state.get(OFFERED) != listing.fetched_at
+
+
 def live_fragment(draw: Callable[[], None], seconds: int | None) -> None:
     """Run `draw` now and every so many seconds, by itself."""
     st.fragment(draw, run_every=seconds)()
@@ -295,9 +316,7 @@ def live_fragment(draw: Callable[[], None], seconds: int | None) -> None:
 def rerun_when_settled(runtime: Runtime, tickers: Sequence[Ticker], seconds: int | None) -> None:
     """Inside a tick: draw the whole page again when the pace should be another, or when there is
     another listing to choose from."""
-    listing = runtime.read().listing
-    offered = st.session_state.get("offered")
-    if listing is not None and offered != listing.fetched_at:
+    if _is_listing_to_offer(runtime):
         st.rerun()
     if seconds is not None and tick_of(runtime, tickers) != seconds:
         st.rerun()

@@ -248,11 +248,21 @@ class Session:
     """One browser tab, as the server sees it: the first run is over when it has been made.
 
     `timers` are the fragments that asked to be run again, with their seconds; nobody does so but
-    `tick`. `received` is every message as bytes.
+    `tick`. `received` is every message as bytes. One that `remembers` has large messages sent once
+    and named from then on, as browsers do.
     """
 
-    def __init__(self, app: App, query: str = "", page: str = "", *, keep: bool = True) -> None:
+    def __init__(
+        self,
+        app: App,
+        query: str = "",
+        page: str = "",
+        *,
+        keep: bool = True,
+        remembers: bool = False,
+    ) -> None:
         self.received: list[bytes] = []
+        self._remembered: list[str] | None = [] if remembers else None
         self.timers: dict[str, float] = {}
         self._keep = keep
         self._page = page
@@ -319,6 +329,7 @@ class Session:
 
     def _run(self, state: ClientState) -> None:
         state.query_string = self._query
+        state.cached_message_hashes.extend(self._remembered or ())
         state.page_name = self._page
         state.context_info.CopyFrom(ContextInfo(timezone="UTC", locale="en-GB"))
         self._send(BackMsg(rerun_script=state))
@@ -335,6 +346,8 @@ class Session:
         if self._keep:
             self.received.append(content)
         message = ForwardMsg.FromString(content)
+        if self._remembered is not None and message.metadata.cacheable:
+            self._remembered.append(message.hash)
         kind = message.WhichOneof("type")
         if kind == "new_session" and not message.metadata.run.fragment_ids:
             self.timers.clear()

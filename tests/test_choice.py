@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.MultiSelect_pb2 import MultiSelect
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 
@@ -95,3 +96,34 @@ def test_a_list_is_the_same_in_every_run_so_that_it_is_sent_once(demo: App) -> N
         tab.rerun(added)
         until(lambda: demo.metric("watched_tickers") == 2, within=10)
         assert tab.multiselects()[-1] == plain
+
+
+def test_what_there_is_to_choose_from_is_sent_once_whatever_is_chosen_for_the_viewer(
+    demo: App,
+) -> None:
+    """A click sets another choice: that is told alone, and the next look offers the rest again."""
+    with Session(demo, "tickers=KO", remembers=True) as tab:
+        tab.rerun()
+        (plain,) = tab.multiselects()
+        (name,) = {
+            each.hash for each in messages(tab) if each.delta.new_element.multiselect == plain
+        }
+        typed = WidgetState(id=plain.id)
+        typed.string_array_value.data.extend(["KO · Coca-Cola Company", "ibm"])
+        tab.rerun(typed)
+        spelt = tab.multiselects()[-1]
+        assert list(spelt.raw_values) == [
+            "KO · Coca-Cola Company",
+            "IBM · International Business Machines Corp",
+        ]
+        assert spelt.set_value
+        assert len(spelt.options) == 2
+        tab.received.clear()
+        tab.tick()
+        assert name in {each.ref_hash for each in messages(tab)}
+        tab.rerun()
+        assert not any(len(each.options) > 1000 for each in tab.multiselects())
+
+
+def messages(tab: Session) -> list[ForwardMsg]:
+    return [ForwardMsg.FromString(message) for message in tab.received]

@@ -1,4 +1,4 @@
-"""What the Live page shows of a ticker: equal for a while, unknown as a dash, hostile text inert."""
+"""What the Live page shows of a ticker: equal for a while, a dash for what is unknown."""
 
 from __future__ import annotations
 
