@@ -1,9 +1,9 @@
-"""Market: the day's movers, the world's exchanges, expected reports, and news."""
+"""Market: the day's movers, a screener, the world's exchanges, expected reports, and news."""
 
 import streamlit as st
 
 from stocktracker import market_view as view
-from stocktracker import news_view, ui
+from stocktracker import news_view, screener_view, ui
 from stocktracker.model import WHOLE_MARKET
 
 runtime = ui.current_runtime()
@@ -13,13 +13,15 @@ seconds = ui.tick_of(runtime, tickers)
 
 
 def draw() -> None:
-    tabs = st.tabs(list(view.SECTIONS), key="market", on_change="rerun", bind="query-params")
-    titles = zip(view.SECTIONS, tabs, strict=True)
+    tabs = st.tabs(view.TABS, key="market", on_change="rerun", bind="query-params")
+    titles = zip(view.TABS, tabs, strict=True)
     title, tab = next((title, tab) for title, tab in titles if tab.open)
     ui.watch(view.wants_of(runtime, title))
     with tab:
         if title == view.MOVERS:
             view.movers(runtime)
+        elif title == view.SCREENER:
+            screener_view.draw(runtime)
         elif title == view.EXCHANGES:
             view.exchanges(runtime)
         elif title == view.CALENDAR:

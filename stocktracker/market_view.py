@@ -23,6 +23,8 @@ SECTIONS: Mapping[str, Feed] = {
     CALENDAR: Feed.CALENDAR,
     NEWS: Feed.NEWS,
 }
+SCREENER = "Screener"
+TABS = (MOVERS, SCREENER, EXCHANGES, CALENDAR, NEWS)
 CHOSEN, ALL = "Chosen tickers", "All"
 ALL_DAYS = "All days"
 MOST_REPORTS = 500
@@ -34,7 +36,12 @@ def load(runtime: Runtime) -> None:
 
 
 def wants_of(runtime: Runtime, section: str) -> list[Want]:
-    """What the open section shows; what else is not stored yet, where calls are not counted."""
+    """What the open section shows; what else is not stored yet, where calls are not counted.
+
+    The screener takes what is there: it wants nothing.
+    """
+    if section == SCREENER:
+        return []
     wants = asking.wanted(runtime, [Want(feed, WHOLE_MARKET) for feed in SECTIONS.values()])
     if asking.is_counted(runtime):
         return wants
