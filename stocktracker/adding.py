@@ -59,6 +59,16 @@ def rerun_when_added() -> None:
         st.rerun()
 
 
+def select_switch(key: str, *, disabled: bool = False) -> bool:
+    """Whether this viewer selects rows: such tables cannot be replayed, and are drawn for one."""
+    return st.toggle(
+        "Select rows",
+        key=key,
+        disabled=disabled,
+        help="To add some of them to your tickers. While rows are selected they stay in place.",
+    )
+
+
 def selected_rows(key: str) -> list[int]:
     """The rows that are selected in the table of that key, before it is drawn in this run."""
     held = st.session_state.get(key) or NO_ROWS

@@ -53,18 +53,13 @@ def draw(runtime: Runtime) -> None:
     market = screens.market_of(runtime)
     filters = choose_filters(market)
     found = screens.found_in(market, filters)
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(_count(len(found), len(market.frame)))
-        selecting = st.toggle(
-            "Select rows",
-            key=SELECTING,
-            disabled=not len(found),
-            help="To add some of them to your tickers. While rows are selected they stay in place.",
-        )
-        _download(market, filters, found, runtime)
     conditions = screener.filter_words(filters)
     if conditions:
         st.caption("Only " + wording.escape_markdown(" · ".join(conditions)))
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(_count(len(found), len(market.frame)))
+        selecting = adding.select_switch(SELECTING, disabled=not len(found))
+        _download(market, filters, found, runtime)
     if not len(found):
         _nothing(market, conditions)
     elif selecting:
@@ -119,9 +114,15 @@ def _conditions(market: Market, preset: Preset, text: str) -> Filters:
             "Price from", PRICE, 1.0, least=0.0, help="In the currency that it trades in."
         )
     exchanges = st.multiselect(
-        "Exchanges", _options(market, "exchange", USUAL_EXCHANGES), key=EXCHANGES, **BOUND
+        "Exchanges",
+        _options(market, "exchange", USUAL_EXCHANGES),
+        key=EXCHANGES,
+        placeholder="any",
+        **BOUND,
     )
-    kinds = st.multiselect("Types", _options(market, "kind", USUAL_KINDS), key=KINDS, **BOUND)
+    kinds = st.multiselect(
+        "Types", _options(market, "kind", USUAL_KINDS), key=KINDS, placeholder="any", **BOUND
+    )
     fresh = st.toggle("Leave out stale prices", key=FRESH, **BOUND)
     st.button("Clear all", on_click=_clear, key="clear screen", icon=":material/filter_alt_off:")
     low, high = place
@@ -230,8 +231,12 @@ def screen_table(market: Market, places: Any, palette: Palette) -> Styler:
     )
     frame = market.frame.take(places).reset_index(drop=True)
     shown = frame[
-        ["ticker", "percent", "last", "change", "volume", "place", "name", "exchange", "kind"]
-    ].assign(age=frame["age"], status=[tables.status_of(row) for row in rows])
+        ["ticker", "percent", "last", "place", "volume", "change", "name", "exchange", "kind"]
+    ].assign(
+        change=frame["change"].round(6),
+        age=frame["age"],
+        status=[tables.status_of(row) for row in rows],
+    )
     texts = ["name", "exchange", "kind"]
     shown[texts] = shown[texts].replace("", wording.NOTHING)
     style = panels.coloured(
@@ -266,22 +271,22 @@ def _how_it_looks(count: int) -> dict[str, Any]:
         "column_config": {
             "ticker": column.TextColumn("Ticker", pinned=True, width=80),
             "percent": column.NumberColumn("Change %", width=95),
-            "last": column.NumberColumn("Last", width=85),
-            "change": column.NumberColumn("Change", width=80),
-            "volume": column.NumberColumn("Volume", width=75),
+            "last": column.NumberColumn("Last", width=80),
             "place": column.ProgressColumn(
-                "In day's range",
+                "In range",
                 format="%.0f%%",
                 min_value=0,
                 max_value=100,
-                width=120,
-                help="0% is the day's low, 100% its high.",
+                width=100,
+                help="In the day's range: 0% is its low, 100% its high.",
             ),
-            "name": column.TextColumn("Name", width=190),
-            "exchange": column.TextColumn("Exchange", width=95),
-            "kind": column.TextColumn("Type", width=65),
+            "volume": column.NumberColumn("Volume", width=70),
+            "change": column.NumberColumn("Change", width=75),
+            "name": column.TextColumn("Name", width=170),
+            "exchange": column.TextColumn("Exchange", width=90),
+            "kind": column.TextColumn("Type", width=60),
             "age": column.NumberColumn(
-                "Age", width=75, help="How long ago this price was true on the exchange."
+                "Age", width=62, help="How long ago this price was true on the exchange."
             ),
             "status": column.TextColumn("Status", width=115),
         },
