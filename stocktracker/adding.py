@@ -47,8 +47,9 @@ def addition(
     room = max(most - len(chosen), 0)
     if len(new) > room:
         fit = f"{room} more fit{'s' if room == 1 else ''}" if room else "none more fits"
+        are = "is" if len(new) == 1 else "are"
         return Addition(
-            (), f"You have {len(chosen)} of {most} tickers: {fit}, and {len(new)} are selected."
+            (), f"You have {len(chosen)} of {most} tickers: {fit}, and {len(new)} {are} selected."
         )
     return Addition(tuple(new), None)
 

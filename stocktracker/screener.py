@@ -86,17 +86,21 @@ class Coverage:
     oldest: datetime | None
 
 
-def make_frame(quotes: Mapping[Ticker, Quote], listing: Listing | None) -> pd.DataFrame:
+NAMES = ["ticker", "name", "exchange", "kind", "listed", "find"]
+
+
+def make_frame(
+    quotes: Mapping[Ticker, Quote], listing: Listing | None, names: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """A row for each quote, by ticker: what the listing and the quote say, and what follows.
 
-    Columns: ticker, name, exchange, kind (texts, empty where unknown), currency, source, last,
-    previous_close, change, percent, volume, low, high, place (floats, NaN where unknown), as_of,
-    fetched_at (UTC), trading_day (date), listed (bool), find (what a search looks through).
+    Columns: ticker, name, exchange, kind (texts, empty where unknown), listed (bool), find (what a
+    search looks through), currency, source, last, previous_close, change, percent, volume, low,
+    high, place (floats, NaN where unknown), as_of, fetched_at (UTC), trading_day (date).
+
+    `names` may be an earlier frame of the same tickers and listing, to take their texts from.
     """
     ordered = [quotes[ticker] for ticker in sorted(quotes)]
-    rows = listing.rows if listing else {}
-    known = [rows.get(quote.ticker) for quote in ordered]
-    names = [each.name if each else "" for each in known]
     last = _floats(quote.price for quote in ordered)
     previous = _floats(quote.previous_close for quote in ordered)
     low = _floats(quote.low for quote in ordered)
@@ -104,33 +108,43 @@ def make_frame(quotes: Mapping[Ticker, Quote], listing: Listing | None) -> pd.Da
     change = last - previous
     with np.errstate(divide="ignore", invalid="ignore"):
         percent = 100 * change / np.where(previous == 0, np.nan, previous)
+    return (make_names(quotes, listing) if names is None else names[NAMES]).assign(
+        currency=_texts(quote.currency for quote in ordered),
+        source=_texts(quote.source for quote in ordered),
+        last=last,
+        previous_close=previous,
+        change=change,
+        percent=percent,
+        volume=_floats(quote.volume for quote in ordered),
+        low=low,
+        high=high,
+        place=places(last, low, high),
+        as_of=_instants(quote.as_of for quote in ordered),
+        fetched_at=_instants(quote.fetched_at for quote in ordered),
+        trading_day=pd.Series([quote.trading_day for quote in ordered], dtype=object),
+    )
+
+
+def make_names(tickers: Iterable[Ticker], listing: Listing | None) -> pd.DataFrame:
+    """What the listing says of each ticker, in their order by name; the columns are NAMES."""
+    ordered = sorted(tickers)
+    rows = listing.rows if listing else {}
+    known = [rows.get(ticker) for ticker in ordered]
+    names = [each.name if each else "" for each in known]
+    exchanges = (
+        each.exchange if each else _abroad(ticker)
+        for each, ticker in zip(known, ordered, strict=True)
+    )
     return pd.DataFrame(
         {
-            "ticker": [str(quote.ticker) for quote in ordered],
-            "name": names,
-            "exchange": [
-                each.exchange if each else _abroad(quote.ticker)
-                for each, quote in zip(known, ordered, strict=True)
-            ],
-            "kind": [each.kind if each else "" for each in known],
-            "currency": [quote.currency for quote in ordered],
-            "source": [quote.source for quote in ordered],
-            "last": last,
-            "previous_close": previous,
-            "change": change,
-            "percent": percent,
-            "volume": _floats(quote.volume for quote in ordered),
-            "low": low,
-            "high": high,
-            "place": places(last, low, high),
-            "as_of": _instants(quote.as_of for quote in ordered),
-            "fetched_at": _instants(quote.fetched_at for quote in ordered),
-            "trading_day": pd.Series([quote.trading_day for quote in ordered], dtype=object),
+            "ticker": _texts(ordered),
+            "name": _texts(names),
+            "exchange": _texts(exchanges),
+            "kind": _texts(each.kind if each else "" for each in known),
             "listed": np.array([each is not None for each in known], dtype=bool),
-            "find": [
-                f"{quote.ticker} {name}".casefold()
-                for quote, name in zip(ordered, names, strict=True)
-            ],
+            "find": _texts(
+                f"{ticker} {name}".casefold() for ticker, name in zip(ordered, names, strict=True)
+            ),
         }
     )
 
@@ -299,6 +313,11 @@ def _floats(values: Iterable[float | None]) -> Floats:
     """None becomes NaN, and so does what is not finite."""
     found = np.array(list(values), dtype=np.float64)
     return np.where(np.isfinite(found), found, np.nan)
+
+
+def _texts(values: Iterable[str]) -> pd.Series[str]:
+    # With its type said, as nothing could be told from a column without rows.
+    return pd.Series(list(values), dtype="str")
 
 
 def _instants(values: Iterable[datetime]) -> pd.DatetimeIndex:

@@ -247,6 +247,7 @@ def screen_table(market: Market, places: Any, palette: Palette) -> Styler:
             "change": lambda value: wording.change(value, None).lstrip("▲▼ "),
             "percent": lambda value: panels.arrow(wording.percent(value)),
             "volume": wording.compact,
+            "place": lambda value: wording.NOTHING if pd.isna(value) else f"{value:.0f}%",
             "age": lambda value: wording.age(pd.Timedelta(seconds=value).to_pytimedelta()),
         },
     )
@@ -278,7 +279,7 @@ def _how_it_looks(count: int) -> dict[str, Any]:
                 min_value=0,
                 max_value=100,
                 width=100,
-                help="In the day's range: 0% is its low, 100% its high.",
+                help="In the day's range: 0% is its low, 100% its high; empty where unknown.",
             ),
             "volume": column.NumberColumn("Volume", width=70),
             "change": column.NumberColumn("Change", width=75),
@@ -323,11 +324,9 @@ def _provenance(runtime: Runtime, market: Market) -> None:
     watch = runtime.settings.watch
     if watch.everything:
         return
-    kept = (
-        f" the {len(watch.tickers)} tickers that this server keeps up to date and"
-        if watch.tickers
-        else ""
-    )
+    count = len(watch.tickers)
+    kept = f" the {count} tickers" if count > 1 else " the ticker" if count else ""
+    kept += " that this server keeps up to date and" if count else ""
     st.caption(
         f"Screened are{kept} those that somebody watches; the operator can have more of them, "
         "or `all`, with the setting `STOCKTRACKER_WATCH`."

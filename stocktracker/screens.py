@@ -75,8 +75,7 @@ class _Keeper:
             held, snapshot, now = self._held, self._board.read(), runtime.now()
             same = held is not None and _shows_the_same(held.snapshot, snapshot)
             if held is None or not _is_still_good(held, now, same=same):
-                held = _make(runtime, snapshot, now, held.frame if held and same else None)
-                self._held = held
+                held = self._held = _make(runtime, snapshot, now, _frame(snapshot, held))
             return held
 
 
@@ -98,11 +97,18 @@ def _is_still_good(held: Market, now: datetime, *, same: bool) -> bool:
     return timedelta(0) <= now - held.now < pace
 
 
-def _make(
-    runtime: Runtime, snapshot: Snapshot, now: datetime, frame: pd.DataFrame | None
-) -> Market:
-    if frame is None:
-        frame = make_frame(snapshot.quotes, snapshot.listing)
+def _frame(snapshot: Snapshot, held: Market | None) -> pd.DataFrame:
+    """With as much of the frame before as is still true."""
+    if held is None:
+        return make_frame(snapshot.quotes, snapshot.listing)
+    before = held.snapshot
+    if _shows_the_same(before, snapshot):
+        return held.frame
+    same = before.listing is snapshot.listing and before.quotes.keys() == snapshot.quotes.keys()
+    return make_frame(snapshot.quotes, snapshot.listing, held.frame if same else None)
+
+
+def _make(runtime: Runtime, snapshot: Snapshot, now: datetime, frame: pd.DataFrame) -> Market:
     forecast = snapshot.poll.forecast
     turn = forecast.turn if forecast else runtime.settings.refresh
     always = runtime.settings.hours is Hours.ALWAYS
