@@ -10,12 +10,16 @@ runtime = ui.current_runtime()
 tickers = ui.chosen()
 view.load(runtime)
 seconds = ui.tick_of(runtime, tickers)
+shown: list[str] = []  # the section that the page was drawn with
 
 
 def draw() -> None:
     tabs = st.tabs(view.TABS, key="market", on_change="rerun", bind="query-params")
     titles = zip(view.TABS, tabs, strict=True)
     title, tab = next((title, tab) for title, tab in titles if tab.open)
+    if shown and title != shown[0] and view.SCREENER in (title, shown[0]):
+        st.rerun()  # for the button below, which no tick may replace under somebody's finger
+    shown[:] = [title]
     ui.watch(view.wants_of(runtime, title))
     with tab:
         if title == view.MOVERS:
@@ -32,3 +36,5 @@ def draw() -> None:
 
 
 ui.live_fragment(draw, seconds)
+if shown == [view.SCREENER]:
+    screener_view.download(runtime)

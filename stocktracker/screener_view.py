@@ -27,7 +27,7 @@ from stocktracker.screener import Filters, Preset
 from stocktracker.screens import Market
 
 MOST_ROWS = 200
-TABLE, SELECTION = "screened", "screened rows"
+TABLE, SELECTION, SCREENED = "screened", "screened rows", "screened by"
 SELECTING, DRAWN = "select screened", "screened rows drawn"
 PRESET, TEXT, CHANGE, VOLUME, PRICE, PLACE, EXCHANGES, KINDS, FRESH = (
     "screen",
@@ -52,6 +52,8 @@ def draw(runtime: Runtime) -> None:
     adding.rerun_when_added()
     market = screens.market_of(runtime)
     filters = choose_filters(market)
+    # One list for all ticks, which the button of the export looks into.
+    st.session_state.setdefault(SCREENED, [filters])[:] = [filters]
     found = screens.found_in(market, filters)
     conditions = screener.filter_words(filters)
     if conditions:
@@ -59,7 +61,6 @@ def draw(runtime: Runtime) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(_count(len(found), len(market.frame)))
         selecting = adding.select_switch(SELECTING, disabled=not len(found))
-        _download(market, filters, found, runtime)
     if not len(found):
         _nothing(market, conditions)
     elif selecting:
@@ -333,23 +334,29 @@ def _provenance(runtime: Runtime, market: Market) -> None:
     )
 
 
-def _download(market: Market, filters: Filters, found: Any, runtime: Runtime) -> None:
-    def make() -> bytes:
-        notes = [
-            f"{len(found):,} of {len(market.frame):,} fit, by: {filters.preset}",
-            *screener.filter_words(filters),
-            f"{screener.coverage_words(market.coverage)}, as of {market.now:%Y-%m-%dT%H:%M:%SZ}",
-        ]
-        return table_csv(screener.export_table(market.frame.take(found)), notes=notes)
+# --- the export -------------------------------------------------------------------------------
 
+
+def download(runtime: Runtime) -> None:
+    """All that fits, as it stands when the button is pressed. Outside of what a tick draws anew:
+    Streamlit forgets a download with the button that it was for."""
+    held = st.session_state.get(SCREENED) or [Filters()]
     st.download_button(
-        "CSV",
-        data=make,
+        "Export all that fit as CSV",
+        data=lambda: screen_csv(screens.market_of(runtime), held[0]),
         file_name=file_name("screen", [], runtime.now().date()),
         mime="text/csv",
         icon=":material/download:",
         on_click="ignore",
-        disabled=not len(found),
-        help=f"All {len(found):,} that fit.",
         key="screen as csv",
     )
+
+
+def screen_csv(market: Market, filters: Filters) -> bytes:
+    found = screens.found_in(market, filters)
+    notes = [
+        f"{len(found):,} of {len(market.frame):,} fit, in the order: {filters.preset}",
+        *screener.filter_words(filters),
+        f"{screener.coverage_words(market.coverage)}, as of {market.now:%Y-%m-%dT%H:%M:%SZ}",
+    ]
+    return table_csv(screener.export_table(market.frame.take(found)), notes=notes)

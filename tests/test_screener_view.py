@@ -222,6 +222,23 @@ def test_who_can_have_more_screened_is_said(
         assert (sentence or "") in said
 
 
+def test_the_export_is_of_all_that_fit_now(tmp_path: Path) -> None:
+    with server(tmp_path, "premium-150") as (_, runtime):
+        quotes = many(runtime, 300)
+        publish(runtime, quotes, listing_of(runtime, quotes, "=1+1"))
+        app = screen(change_from="10")
+        held = app.session_state[screener_view.SCREENED]
+        lines = screener_view.screen_csv(screens.market_of(runtime), held[0]).decode().splitlines()
+        assert len(lines) == 1 + 290 + 3
+        assert lines[1].startswith('T0299,"\'=1+1",NYSE,Stock,399.0,100.0,299.0,299.0,299000,')
+        assert lines[-3:-1] == [
+            '"290 of 300 fit, in the order: Top gainers"',
+            "change from +10.00%",
+        ]
+        app.number_input(key=screener_view.CHANGE_FROM).set_value(200.0).run()
+        assert held[0].change_from == 200.0  # the button that was drawn before knows it too
+
+
 # --- adding -----------------------------------------------------------------------------------
 
 
