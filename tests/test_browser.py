@@ -505,7 +505,6 @@ def test_selected_rows_of_the_screener_become_tickers_of_ones_own(
     expect(add).to_be_enabled()
     ticker = add.inner_text().split("Add ")[1].split()[0]
     wait_for_refresh(page)
-    wait_for_refresh(page)
     expect(page.get_by_role("button", name=f"Add {ticker} to my tickers")).to_be_enabled()
     add.click()
     wait_for_choice(page, "AAPL", ticker)

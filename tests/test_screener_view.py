@@ -233,7 +233,7 @@ def test_the_export_is_of_all_that_fit_now(tmp_path: Path) -> None:
         assert lines[1].startswith('T0299,"\'=1+1",NYSE,Stock,399.0,100.0,299.0,299.0,299000,')
         assert lines[-3:-1] == [
             '"290 of 300 fit, in the order: Top gainers"',
-            "change from +10.00%",
+            '"change from +10.00%"',
         ]
         app.number_input(key=screener_view.CHANGE_FROM).set_value(200.0).run()
         assert held[0].change_from == 200.0  # the button that was drawn before knows it too
