@@ -116,13 +116,13 @@ def _conditions(market: Market, preset: Preset, text: str) -> Filters:
         )
     exchanges = st.multiselect(
         "Exchanges",
-        _options(market, "exchange", USUAL_EXCHANGES),
+        _options(market.exchanges, USUAL_EXCHANGES),
         key=EXCHANGES,
         placeholder="any",
         **BOUND,
     )
     kinds = st.multiselect(
-        "Types", _options(market, "kind", USUAL_KINDS), key=KINDS, placeholder="any", **BOUND
+        "Types", _options(market.kinds, USUAL_KINDS), key=KINDS, placeholder="any", **BOUND
     )
     fresh = st.toggle("Leave out stale prices", key=FRESH, **BOUND)
     st.button("Clear all", on_click=_clear, key="clear screen", icon=":material/filter_alt_off:")
@@ -180,9 +180,8 @@ def _clear() -> None:
     )
 
 
-def _options(market: Market, column: str, usual: Sequence[str]) -> list[str]:
-    found = [str(each) for each in market.frame[column].unique() if each]
-    return list(dict.fromkeys([*usual, *sorted(found)]))
+def _options(found: Sequence[str], usual: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys([*usual, *found]))
 
 
 # --- the table --------------------------------------------------------------------------------
@@ -245,7 +244,7 @@ def screen_table(market: Market, places: Any, palette: Palette) -> Styler:
         palette,
         signed=["change", "percent"],
         formats={
-            "change": lambda value: wording.change(value, None).lstrip("▲▼ "),
+            "change": _change,
             "percent": lambda value: panels.arrow(wording.percent(value)),
             "volume": wording.compact,
             "place": lambda value: wording.NOTHING if pd.isna(value) else f"{value:.0f}%",
@@ -258,6 +257,10 @@ def screen_table(market: Market, places: Any, palette: Palette) -> Styler:
     stale = shown.index[shown["status"].str.startswith(tables.CLOCK)]
     muted = f"color: {palette.muted}"
     return style.map(lambda _: muted, subset=(stale, ["last", "age", "status"]))
+
+
+def _change(value: float) -> str:
+    return wording.change(value, None).lstrip(f"{wording.UP}{wording.DOWN} ").split(" (")[0]
 
 
 def _price(currency: str, value: float) -> str:

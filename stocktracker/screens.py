@@ -35,6 +35,8 @@ class Market:
 
     frame: pd.DataFrame
     coverage: Coverage
+    exchanges: tuple[str, ...]
+    kinds: tuple[str, ...]
     snapshot: Snapshot
     now: datetime
     turn: timedelta
@@ -120,9 +122,15 @@ def _make(runtime: Runtime, snapshot: Snapshot, now: datetime, frame: pd.DataFra
     return Market(
         frame=frame,
         coverage=coverage(frame, snapshot.listing),
+        exchanges=_names(frame["exchange"]),
+        kinds=_names(frame["kind"]),
         snapshot=snapshot,
         now=now,
         turn=turn,
         always=always,
         version=next(_NUMBERS),
     )
+
+
+def _names(column: pd.Series[str]) -> tuple[str, ...]:
+    return tuple(sorted(name for name in column.unique() if name))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
@@ -24,6 +25,7 @@ from stocktracker.model import (
     Record,
     Ticker,
 )
+from stocktracker.palette import LIGHT
 from stocktracker.runtime import Runtime
 from tests.helpers import quote
 from tests.test_fundamental_pages import HOSTILE, IBM, answer, functions, server, visit, words
@@ -191,6 +193,15 @@ def test_what_is_unknown_is_a_dash_and_an_old_price_says_so(tmp_path: Path) -> N
         assert "the oldest was fetched 2 h ago · 1 of them stale" in words(app)
         cells = app.dataframe[0].proto.arrow_data.styler.display_values
         assert b"nan" not in cells
+
+
+def test_no_change_is_a_zero_and_no_dash(tmp_path: Path) -> None:
+    with server(tmp_path, "premium-150") as (_, runtime):
+        publish(runtime, many(runtime, 1))
+        market = screens.market_of(runtime)
+        html = screener_view.screen_table(market, [0], LIGHT).to_html()
+        cells = re.findall(r"<td[^>]*>([^<]*)</td>", html)
+        assert cells[:6] == ["T0000", "0.00%", "$100.00", "50%", "0", "0.00"]
 
 
 def test_text_from_outside_is_text(tmp_path: Path) -> None:
