@@ -41,7 +41,7 @@ except SettingsError as fault:
 
 
 # What a page imports at its first visit takes a second or two, most of it numeric libraries.
-HEAVY = ("history_view", "compare_view", "company_view", "market_view")
+HEAVY = ("history_view", "compare_view", "company_view", "market_view", "screener_view")
 
 
 def warm_up(runtime: Runtime) -> None:

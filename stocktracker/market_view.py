@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from stocktracker import amounts, asking, earnings, market_tables, panels, ui, wording
+from stocktracker import adding, amounts, asking, earnings, market_tables, panels, ui, wording
 from stocktracker.fundamentals import EarningsCalendar, Mover, Movers, Report, WorldMarkets
 from stocktracker.markets import BY_SUFFIX, US, MarketState, calendar
 from stocktracker.model import WHOLE_MARKET, Feed, Ticker, Want
@@ -23,9 +23,12 @@ SECTIONS: Mapping[str, Feed] = {
     CALENDAR: Feed.CALENDAR,
     NEWS: Feed.NEWS,
 }
+SCREENER = "Screener"
+TABS = (MOVERS, SCREENER, EXCHANGES, CALENDAR, NEWS)
 CHOSEN, ALL = "Chosen tickers", "All"
 ALL_DAYS = "All days"
 MOST_REPORTS = 500
+SELECTED, OF_VERSION = "selected movers", "movers selected of"
 WORLD = ("state", "region", "local", "calendar", "upstream", "hours", "exchanges", "notes")
 
 
@@ -34,7 +37,12 @@ def load(runtime: Runtime) -> None:
 
 
 def wants_of(runtime: Runtime, section: str) -> list[Want]:
-    """What the open section shows; what else is not stored yet, where calls are not counted."""
+    """What the open section shows; what else is not stored yet, where calls are not counted.
+
+    The screener takes what is there: it wants nothing.
+    """
+    if section == SCREENER:
+        return []
     wants = asking.wanted(runtime, [Want(feed, WHOLE_MARKET) for feed in SECTIONS.values()])
     if asking.is_counted(runtime):
         return wants
@@ -46,6 +54,7 @@ def wants_of(runtime: Runtime, section: str) -> list[Want]:
 
 
 def movers(runtime: Runtime) -> None:
+    adding.rerun_when_added()
     asking.offer(runtime, [Want(Feed.MOVERS, WHOLE_MARKET)], "the day's movers")
     record = panels.read(runtime, Feed.MOVERS, WHOLE_MARKET, Movers)
     if record is None:
@@ -56,27 +65,55 @@ def movers(runtime: Runtime) -> None:
         f"US tickers {market_tables.as_of_words(record.as_of, trading.zone, closed)}. "
         "Tickers with a + or ^ are spelt as only this list knows them."
     )
+    lists = {"Gainers": record.gainers, "Losers": record.losers, "Most active": record.active}
+    version, palette = panels.version(record), ui.palette()
+    selecting = _select_movers(runtime, version, lists)
     with st.grid(3, min_column_width=290, gap="small"):
-        for title, rows in (
-            ("Gainers", record.gainers),
-            ("Losers", record.losers),
-            ("Most active", record.active),
-        ):
+        for title, rows in lists.items():
             with st.container(gap="xsmall"):
                 panels.section(title)
-                _movers_table(f"movers {title}", panels.version(record), ui.palette(), rows)
+                if selecting:
+                    _movers_table(rows, palette, f"{SELECTED} {title}", selecting=True)
+                else:
+                    _replayed_movers(f"movers {title}", version, palette, rows)
     panels.provenance(runtime, Feed.MOVERS, record)
 
 
+def _select_movers(runtime: Runtime, version: str, lists: Mapping[str, Sequence[Mover]]) -> bool:
+    """The switch for selecting rows, and the button that adds them; whether it is on."""
+    keys = [f"{SELECTED} {title}" for title in lists]
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if not adding.select_switch("select movers"):
+            return False
+        if st.session_state.get(OF_VERSION, version) != version:
+            adding.clear(*keys)  # another list: the same places hold other tickers
+        st.session_state[OF_VERSION] = version
+        selected = [
+            Ticker(rows[place].ticker)
+            for key, rows in zip(keys, lists.values(), strict=True)
+            for place in adding.selected_rows(key)
+            if place < len(rows)
+        ]
+        adding.button(runtime, selected, *keys)
+    return True
+
+
 @st.cache_data(show_spinner=False, max_entries=40)
-def _movers_table(key: str, version: str, palette: Palette, _rows: Sequence[Mover]) -> None:  # noqa: ARG001
-    if not _rows:
+def _replayed_movers(key: str, version: str, palette: Palette, _rows: Sequence[Mover]) -> None:  # noqa: ARG001
+    _movers_table(_rows, palette, key, selecting=False)
+
+
+def _movers_table(rows: Sequence[Mover], palette: Palette, key: str, *, selecting: bool) -> None:
+    if not rows:
         st.markdown("None on record.")
         return
     column = st.column_config
+    more: dict[str, Any] = (
+        {"on_select": "rerun", "selection_mode": "multi-row"} if selecting else {}
+    )
     st.dataframe(
         panels.coloured(
-            market_tables.movers_table(_rows),
+            market_tables.movers_table(rows),
             palette,
             signed=["change", "percent"],
             formats={
@@ -97,6 +134,7 @@ def _movers_table(key: str, version: str, palette: Palette, _rows: Sequence[Move
             "percent": column.NumberColumn("Change %", width=100),
             "volume": column.NumberColumn("Volume", width=66),
         },
+        **more,
     )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from stocktracker import ui, wording
+from stocktracker.adding import PICK_NEXT, SAID
 from stocktracker.errors import StocktrackerError
 from stocktracker.intake import Import, decode_upload, parse_import
 from stocktracker.keyboard import DIALOG
@@ -31,8 +32,6 @@ from stocktracker.watchlists import (
 MANAGE = "watchlists"
 SELECT = "watchlist"
 LAST = "watchlist chosen last"
-PICK_NEXT = "tickers to pick"
-SAID = "watchlists said"
 DELETING = "watchlist to delete"
 MANY = 12  # tickers or rejected cells that are shown one by one
 UPLOADS = ["csv", "txt", "tsv"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 import re
 import shutil
@@ -396,6 +397,122 @@ def test_quotes_are_exported_as_they_stand(demo: App, open_page: Open) -> None:
         assert datetime.fromisoformat(line["fetched_at"]).utcoffset() == timedelta(0)
         assert line["freshness"] == "live"
         assert line["source"].startswith("Simulated")
+
+
+# --- the screener ---------------------------------------------------------------------------
+
+SCREENED = (
+    *("AAPL", "AMD", "AMZN", "BAC", "COST", "CSCO", "CVX", "DIS", "GOOGL", "IBM"),
+    *("INTC", "JPM", "KO", "MCD", "META", "MSFT", "NFLX", "NKE", "NVDA", "ORCL"),
+    *("PEP", "PG", "QQQ", "SPY", "T", "TSLA", "V", "VZ", "WMT", "XOM"),
+)
+
+
+@pytest.fixture
+def screened(start: Start, open_page: Open) -> App:
+    """A demo with prices of thirty tickers, which the operator wants and somebody looks at."""
+    app = start(**QUICK, STOCKTRACKER_WATCH=",".join(SCREENED))
+    open_page(f"{app.url}/?{'&'.join(f'tickers={ticker}' for ticker in SCREENED)}")
+    until(lambda: len(quoted(app)) == len(SCREENED), within=30, what="all prices")
+    return app
+
+
+def quoted(app: App) -> list[str]:
+    return [each["ticker"] for each in app.get("/api/quotes").json()["quotes"]]
+
+
+def wait_for_exchange(page: Page, name: str) -> None:
+    page.wait_for_function(
+        f"(wanted) => {{ const found = ({ROWS})(); return found.length > 1"
+        " && found.every((row) => row.Exchange === wanted); }",
+        arg=name,
+    )
+
+
+def wait_for_order(page: Page, name: str, *, falling: bool) -> None:
+    page.wait_for_function(
+        f"([name, sign]) => {{ const found = ({ROWS})().map((row) => sign * Number(row[name]));"
+        " return found.length > 1 && found.every((each, at) => !at || found[at - 1] <= each); }",
+        arg=[name, -1 if falling else 1],
+    )
+
+
+def test_screener_filters_and_orders_and_its_address_opens_the_same(
+    screened: App, open_page: Open
+) -> None:
+    page = open_page(f"{screened.url}/market?tickers=AAPL")
+    page.get_by_role("tab", name="Screener").click()
+    expect(page.get_by_text("30 of 30 fit")).to_be_visible()
+    wait_for_order(page, "Change %", falling=True)
+    page.get_by_text("Near the day's low", exact=True).click()
+    wait_for_order(page, "In range", falling=False)
+    page.get_by_role("button", name="Filters").click()
+    page.get_by_role("spinbutton", name="Volume from").fill("20000000")
+    page.get_by_role("spinbutton", name="Volume from").press("Enter")
+    page.get_by_role("combobox", name="Exchanges").click()
+    page.get_by_role("option", name="NASDAQ").click()
+    expect(page.get_by_text("Only volume from 20.0M · NASDAQ")).to_be_visible()
+    page.wait_for_url(lambda url: "exchange=NASDAQ" in url and "volume_from=2" in url)
+    wait_for_exchange(page, "NASDAQ")
+    wait_for_order(page, "In range", falling=False)
+    assert min(float(row["Volume"]) for row in rows(page)) >= 20e6
+
+    other = open_page(page.url)
+    expect(other.get_by_text("Only volume from 20.0M · NASDAQ")).to_be_visible()
+    wait_for_exchange(other, "NASDAQ")
+    wait_for_order(other, "In range", falling=False)
+    _, lines = download(other, other.get_by_role("button", name="Export all that fit"))
+    found = [line for line in lines if line["price"]]
+    assert {line["exchange"] for line in found} == {"NASDAQ"}
+    assert len(found) == len(rows(other))
+
+
+def test_screener_keeps_order_and_scrolling_while_prices_move(
+    screened: App, open_page: Open
+) -> None:
+    page = open_page(f"{screened.url}/market?market=Screener&tickers=AAPL")
+    wait_for_order(page, "Change %", falling=True)
+    frame = page.get_by_test_id("stDataFrame")
+    table, scroller = frame.get_by_test_id("data-grid-canvas"), frame.locator(".dvn-scroller")
+    scroller.click(position={"x": 40, "y": 15})  # the heading of the first column
+    first = list(SCREENED[:5])
+    page.wait_for_function(
+        f"(wanted) => JSON.stringify(({ROWS})().slice(0, 5).map((row) => row.Ticker)) === wanted",
+        arg=json.dumps(first, separators=(",", ":")),
+    )
+    scroller.evaluate("(scroller) => scroller.scrollTo(0, 120)")
+    table.evaluate("(canvas) => { canvas.dataset.seen = 'yes'; }")
+    wait_for_refresh(page)
+    wait_for_refresh(page)
+    seen = [row["Ticker"] for row in rows(page)]  # those that are not scrolled away
+    begin = SCREENED.index(seen[0])
+    assert begin > 0
+    assert tuple(seen) == SCREENED[begin : begin + len(seen)]
+    assert table.get_attribute("data-seen") == "yes"
+    assert scroller.evaluate("(scroller) => scroller.scrollTop") == 120
+
+
+def test_selected_rows_of_the_screener_become_tickers_of_ones_own(
+    screened: App, open_page: Open
+) -> None:
+    page = open_page(f"{screened.url}/market?market=Screener&tickers=AAPL&exchange=NYSE")
+    expect(page.get_by_text("Only NYSE")).to_be_visible()
+    page.get_by_text("Select rows", exact=True).click()
+    expect(page.get_by_text("Select rows at the left of the table.")).to_be_visible()
+    scroller = page.get_by_test_id("stDataFrame").locator(".dvn-scroller")
+    scroller.click(position={"x": 15, "y": 50})  # the box of the first row
+    add = page.get_by_role("button", name=re.compile("^Add [A-Z]+ to my tickers"))
+    expect(add).to_be_enabled()
+    ticker = add.inner_text().split("Add ")[1].split()[0]
+    wait_for_refresh(page)
+    expect(page.get_by_role("button", name=f"Add {ticker} to my tickers")).to_be_enabled()
+    add.click()
+    wait_for_choice(page, "AAPL", ticker)
+    assert "exchange=NYSE" in page.url
+    expect(page.get_by_text(f"Added {ticker} to your tickers.")).to_be_visible()
+    expect(page.get_by_text("Select rows at the left of the table.")).to_be_visible()
+    go_to(page, "Live")
+    wait_for_rows(page, "AAPL", ticker)
 
 
 # --- history --------------------------------------------------------------------------------
