@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ClientState_pb2 import ClientState, ContextInfo
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Origin
 
 HOST = "127.0.0.1"
 WHOLE = ""  # stands for the whole script where a fragment's id is expected
@@ -33,23 +34,31 @@ class Tally:
     latencies: list[float] = field(default_factory=list)
 
 
+@dataclass(slots=True)
+class Held:
+    """A message that the browser keeps: the run that used it last, and the fragment it is of."""
+
+    used: int
+    fragment: str
+
+
 class MessageCache:
     """Which big messages a browser still holds: its own rule, with ages counted in runs."""
 
     def __init__(self) -> None:
         self._runs = 0
-        self._held: dict[str, list[object]] = {}  # hash → [run of last use, fragment]
+        self._held: dict[str, Held] = {}
 
-    def __iter__(self) -> Iterable[str]:
+    def __iter__(self) -> Iterator[str]:
         return iter(self._held)
 
     def hold(self, key: str, fragment: str) -> None:
-        self._held.setdefault(key, [self._runs, fragment])[0] = self._runs
+        self._held.setdefault(key, Held(self._runs, fragment)).used = self._runs
 
     def use(self, key: str) -> None:
         if key not in self._held:
             raise ValueError("the server refers to a message that no browser would still hold")
-        self._held[key][0] = self._runs
+        self._held[key].used = self._runs
 
     def age(self, most: int, fragments: Iterable[str]) -> None:
         """A run is over. One of fragments ages only what belongs to them."""
@@ -58,7 +67,7 @@ class MessageCache:
         self._held = {
             key: held
             for key, held in self._held.items()
-            if (ran and held[1] not in ran) or self._runs - held[0] <= most
+            if (ran and held.fragment not in ran) or self._runs - held.used <= most
         }
 
 
@@ -86,7 +95,7 @@ class Browser:
         """Connect and let the first run end."""
         self._socket = await connect(
             f"ws://{HOST}:{self._port}/_stcore/stream",
-            origin=f"http://{HOST}:{self._port}",
+            origin=Origin(f"http://{HOST}:{self._port}"),
             max_size=None,
             max_queue=None,
             ping_interval=None,

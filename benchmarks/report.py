@@ -80,7 +80,9 @@ def lines(rows: Sequence[Row]) -> list[str]:
         cells.append([row.name, number(row.ours), rival, row.unit, ratio, target, said])
     widths = [max(len(line[column]) for line in cells) for column in range(len(HEAD))]
     text = [
-        "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |"
+        "| "
+        + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        + " |"
         for line in cells
     ]
     text.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")

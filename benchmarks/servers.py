@@ -53,6 +53,7 @@ class Process:
         self.port = port
         self.url = f"http://{HOST}:{port}"
         self._health = health
+        self._command = command
         self._folder = tempfile.TemporaryDirectory(prefix="stocktracker-bench-")
         self.folder = Path(self._folder.name)
         self._terminal = (self.folder / "terminal.log").open("w+")
@@ -100,14 +101,16 @@ class Process:
         while time.monotonic() < until:
             if self._process.poll() is not None:
                 self._terminal.seek(0)
-                raise RuntimeError(f"{self._process.args} ended:\n{self._terminal.read()[-2000:]}")
+                raise RuntimeError(
+                    f"{' '.join(self._command)} ended:\n{self._terminal.read()[-2000:]}"
+                )
             try:
                 if requests.get(self.url + self._health, timeout=5).ok:
                     return self
             except (requests.ConnectionError, requests.Timeout):
                 pass
             PAUSE.wait(pace)
-        raise RuntimeError(f"{self._process.args} is not up after {START_WITHIN} s")
+        raise RuntimeError(f"{' '.join(self._command)} is not up after {START_WITHIN} s")
 
     def cpu(self) -> float:
         """Seconds of CPU so far."""
@@ -128,7 +131,9 @@ def upstream(plan: str, *, latency: int = LATENCY) -> Iterator[Process]:
 
 
 @contextmanager
-def ours(plan: str, source: Process, *flags: str, wait: bool = True, **more: str) -> Iterator[Process]:
+def ours(
+    plan: str, source: Process, *flags: str, wait: bool = True, **more: str
+) -> Iterator[Process]:
     """`streamlit run app.py` with an empty store."""
     settings = {
         "ALPHAVANTAGE_API_KEY": KEY,
@@ -139,7 +144,9 @@ def ours(plan: str, source: Process, *flags: str, wait: bool = True, **more: str
         **more,
     }
     port = free_port()
-    with Process(_streamlit("app.py", port, flags), port, "/healthz", machine.SERVER_CORES, **settings) as process:
+    with Process(
+        _streamlit("app.py", port, flags), port, "/healthz", machine.SERVER_CORES, **settings
+    ) as process:
         yield process.wait_until_up() if wait else process
 
 

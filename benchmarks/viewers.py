@@ -62,6 +62,10 @@ class Viewers:
         """Tick in real time until the page has all it waits for."""
         return self._ask("settle", group=group, seconds=seconds)
 
+    def tick(self, group: str) -> Any:
+        """Each tab waits for its page's timer once, and ticks once."""
+        return self._ask("tick", group=group)
+
     def closed(self, group: str, seconds: float, what: str = "page") -> Any:
         """Tick as fast as answers come. `what`: `page`, the fragment with the shortest timer;
         `all`, every timer in its proportion, counted by the page's; `rerun`, the whole script;
@@ -100,6 +104,7 @@ async def _open(
     port: int,
     count: int,
     queries: Sequence[str],
+    *,
     page: str = "",
     note: str | None = None,
 ) -> dict[str, Any]:
@@ -129,6 +134,19 @@ async def _settle(group: str, seconds: float) -> dict[str, Any]:
 
     await asyncio.gather(*(settle(tab) for tab in tabs))
     return {"timers": sorted(tabs[0].timers.values())}
+
+
+async def _tick(group: str) -> dict[str, Any]:
+    tabs = GROUPS[group]
+    _begin(tabs)
+
+    async def tick(tab: Browser) -> None:
+        fragment = tab.page_fragment
+        await asyncio.sleep(tab.timers[fragment] if fragment else LATE)
+        await tab.run(fragment or WHOLE)
+
+    await asyncio.gather(*(tick(tab) for tab in tabs))
+    return _told(tabs)
 
 
 async def _closed(group: str, seconds: float, what: str) -> dict[str, Any]:
@@ -165,7 +183,9 @@ async def _look(groups: Sequence[str], seconds: float) -> dict[str, Any]:
     await asyncio.sleep(seconds)
     for tab in everybody:
         tab.stop()
-    unanswered = {group: sum(tab.unanswered(LATE) for tab in tabs) for group, tabs in chosen.items()}
+    unanswered = {
+        group: sum(tab.unanswered(LATE) for tab in tabs) for group, tabs in chosen.items()
+    }
     await asyncio.sleep(LATE)
     return {
         group: {**_told(tabs), "unanswered": unanswered[group]} for group, tabs in chosen.items()
@@ -200,6 +220,7 @@ def _told(tabs: Sequence[Browser]) -> dict[str, Any]:
 VERBS: dict[str, Verb] = {
     "open": _open,
     "settle": _settle,
+    "tick": _tick,
     "closed": _closed,
     "look": _look,
     "close": _close,

@@ -8,14 +8,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-TICKERS = (
-    "AAPL MSFT NVDA AMZN GOOGL META TSLA JPM V JNJ WMT XOM KO PEP DIS NFLX AMD INTC IBM SPY".split()
-)
+# fmt: off
+TICKERS = [
+    "AAPL", "MSFT", "NVDA", "AMZN", "GOOGL", "META", "TSLA", "JPM", "V", "JNJ",
+    "WMT", "XOM", "KO", "PEP", "DIS", "NFLX", "AMD", "INTC", "IBM", "SPY",
+]
+# fmt: on
 STRIP = (
     ":green-badge[US open until 21:00] :gray-badge[updated 12 s ago] "
     ":gray-badge[1,187 of 1200 calls left this minute]"
 )
-HEADLINE = ("#### AAPL :gray[Apple Inc]", "**\\$269.93** :green[▲ 1.12 (+0.42%)] :gray[· live · 12 s ago]")
+HEADLINE = (
+    "#### AAPL :gray[Apple Inc]",
+    "**\\$269.93** :green[▲ 1.12 (+0.42%)] :gray[· live · 12 s ago]",
+)
 PROVENANCE = (
     "Daily, adjusted for splits · Simulated · last changed today 20:48 · "
     "25 Nov 2025 to 25 Nov 2026 · the last bar may still change"
@@ -53,13 +59,17 @@ TILES: list[dict[str, Any]] = [
     }
     for ticker in TICKERS[:5]
 ]
-CARDS = "<div>" + "".join(
-    f'<div class="card"><b>{ticker}</b><b class="right">$269.93</b>'
-    f'<span class="muted">{ticker} Holdings Incorporated</span>'
-    f'<span class="right" style="color:#0E7A4B">▲ 1.12 (+0.42%)</span>'
-    f'<span class="muted">live · 12 s</span></div>'
-    for ticker in TICKERS
-) + "</div>"
+CARDS = (
+    "<div>"
+    + "".join(
+        f'<div class="card"><b>{ticker}</b><b class="right">$269.93</b>'
+        f'<span class="muted">{ticker} Holdings Incorporated</span>'
+        f'<span class="right" style="color:#0E7A4B">▲ 1.12 (+0.42%)</span>'
+        f'<span class="muted">live · 12 s</span></div>'
+        for ticker in TICKERS
+    )
+    + "</div>"
+)
 
 
 def figure() -> bytes:

@@ -1,4 +1,4 @@
-"""The floor under all floors: a fragment with one text. What remains is Streamlit's own machinery."""
+"""The floor under all floors: a fragment with one text. The rest is Streamlit's own machinery."""
 
 import streamlit as st
 
