@@ -37,7 +37,7 @@ class Cost:
         self.bytes.append(told["bytes"] / told["ticks"])
 
 
-def measure(seconds: float = 1.5, blocks: int = 5) -> list[Row]:
+def measure(seconds: float = 1.0, blocks: int = 5) -> list[Row]:
     """The blocks of all servers take turns, so that a noisy minute is everybody's."""
     with ExitStack() as stack:
         servers = dict(_started(stack))
@@ -58,7 +58,7 @@ def measure(seconds: float = 1.5, blocks: int = 5) -> list[Row]:
         for group in (LIVE, LIVE_FLOOR, TTL):
             link = _looked_at(group)[1]
             viewers.open(group, servers[group].port, MANY - TABS, [link])
-            paced[group] = viewers.look([group], 4 * seconds)[group]
+            paced[group] = viewers.look([group], 5 * seconds)[group]
     return _rows(page, whole, paced)
 
 

@@ -52,6 +52,8 @@ class Viewers:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
 
     def open(self, group: str, port: int, count: int, queries: Sequence[str], **more: Any) -> Any:
         """Open tabs, one query after another in turn. `page` and `note` (a regular expression

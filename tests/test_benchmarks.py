@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+if not hasattr(os, "sched_getaffinity"):
+    pytest.skip("benchmarks are for Linux", allow_module_level=True)
+
 from benchmarks import __main__ as bench
 from benchmarks import machine, planner, report
 from benchmarks.browser import Browser, MessageCache
 from benchmarks.report import Row, at_most, ratio_at_most
-from benchmarks.viewers import Viewers
+from benchmarks.viewers import SETTLED, Viewers
 from tests.server import App, starting_apps
 
 TICKERS = "tickers=AAPL&tickers=MSFT"
@@ -29,7 +33,7 @@ def test_a_viewer_drives_the_real_program_and_counts_what_comes(app: App) -> Non
     with Viewers() as viewers:
         first = viewers.open("few", app.port, 2, [TICKERS])
         assert first["answered"] == 2
-        assert viewers.settle("few")["timers"] == [5, 7]
+        assert min(viewers.settle("few")["timers"]) > SETTLED
         before = machine.cpu_seconds(app.pid)
         told = viewers.closed("few", 0.3, "page")
         assert machine.cpu_seconds(app.pid) > before
@@ -63,8 +67,8 @@ def test_the_listing_is_sent_once_and_referred_to_from_then_on(app: App) -> None
 def test_timers_fire_by_themselves_and_none_is_unanswered(app: App) -> None:
     with Viewers() as viewers:
         viewers.open("one", app.port, 1, [TICKERS])
-        viewers.settle("one")
-        told = viewers.look(["one"], 5.5)["one"]
+        interval = min(viewers.settle("one")["timers"])
+        told = viewers.look(["one"], interval + 0.5)["one"]
         assert told["answered"] >= 1
         assert told["unanswered"] == 0
 
@@ -76,13 +80,14 @@ def test_a_browser_forgets_a_message_that_three_runs_did_not_use() -> None:
     for _ in range(3):
         held.age(2, ["fragment"])
     assert list(held) == ["whole"]
+    held.use("whole")
     for _ in range(2):
         held.age(2, [])
-    held.use("whole")
-    held.age(2, [])
     assert list(held) == ["whole"]
+    held.age(2, [])
+    assert list(held) == []
     with pytest.raises(ValueError, match="no browser"):
-        held.use("part")
+        held.use("whole")
 
 
 def test_the_table_names_ratio_and_target_and_hides_no_miss() -> None:
