@@ -20,6 +20,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Origin
 
 HOST = "127.0.0.1"
+LONGEST = 120.0  # seconds until a run that was waited for counts as a fault
 WHOLE = ""  # stands for the whole script where a fragment's id is expected
 CONTEXT = ContextInfo(timezone="UTC", locale="en-GB", color_scheme="light")
 
@@ -114,9 +115,11 @@ class Browser:
             await asyncio.gather(self._reader, return_exceptions=True)
 
     async def run(self, fragment: str = WHOLE) -> None:
-        """Ask for a run and wait until nothing that was asked for is unanswered."""
+        """Ask for a run and wait until nothing that was asked for is unanswered. Raises
+        TimeoutError where that takes longer than anybody would wait."""
         await self.ask(fragment)
-        await self._idle.wait()
+        async with asyncio.timeout(LONGEST):
+            await self._idle.wait()
         if self._reader is not None and self._reader.done():
             self._reader.result()
             raise ConnectionError("the server has closed the connection")
