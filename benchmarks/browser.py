@@ -140,6 +140,11 @@ class Browser:
         self._pending.setdefault(fragment, []).append(time.monotonic())
         await self._socket.send(BackMsg(rerun_script=state).SerializeToString())
 
+    def begin(self) -> None:
+        """Count anew. What is still unanswered was asked for before and is not waited for."""
+        self.tally, self.noted = Tally(), []
+        self._pending.clear()
+
     @property
     def page_fragment(self) -> str | None:
         """The fragment that fires most often: the page's own, not the strip around it."""

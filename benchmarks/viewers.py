@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import machine
-from benchmarks.browser import WHOLE, Browser, Tally
+from benchmarks.browser import WHOLE, Browser
 
 ROOT = Path(__file__).parent.parent
 OPENING = 4  # tabs that are opened side by side
@@ -201,7 +201,7 @@ async def _close(group: str) -> dict[str, Any]:
 
 def _begin(tabs: Sequence[Browser]) -> None:
     for tab in tabs:
-        tab.tally, tab.noted = Tally(), []
+        tab.begin()
 
 
 def _told(tabs: Sequence[Browser]) -> dict[str, Any]:
