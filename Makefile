@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	&& echo $$p && break; done)
 
-.PHONY: run test check unit simulator screenshots clean help
+.PHONY: run test check unit bench simulator screenshots clean help
 
 run: $(VENV)/.run  ## start the dashboard on http://127.0.0.1:8501
 	$(BIN)/streamlit run app.py
@@ -24,6 +24,9 @@ check: $(VENV)/.test  ## lint, format, types
 unit: $(VENV)/.test  ## the tests alone; ARGS are handed to pytest
 	@sh scripts/need-chromium
 	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+
+bench: $(VENV)/.test  ## measure beside rivals, ten minutes; ARGS="ticks options" for some topics alone
+	$(BIN)/python -m benchmarks $(ARGS)
 
 simulator: $(VENV)/.run  ## a stand-in for Alpha Vantage on port 8600; PLAN=premium-75 for another plan
 	$(BIN)/python -m stocktracker.simulator --plan $(or $(PLAN),free) --port 8600

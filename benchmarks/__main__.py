@@ -1,0 +1,78 @@
+"""`make bench`, or `python -m benchmarks ticks options`: run all or the named ones, print a table.
+
+The table of a run of all is kept in README.md. A target that is missed is said to be; only what
+could not be measured makes the exit code other than 0.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import importlib.util
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+
+from benchmarks import machine, report
+from benchmarks.report import Row
+from benchmarks.year import Year
+
+# In the order of the table. `year` measures no time, and so passes beside all the others.
+TOPICS = ("start", "ticks", "crowd", "options", "sharing", "memory", "year", "store", "planner")
+YEAR_WITHIN = 540.0  # seconds, so that all is done in ten minutes
+GUEST = "market"  # brings its own rows where it is there
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("topics", nargs="*", help=f"some of {', '.join(topics())}; all by default")
+    chosen = parser.parse_args(arguments).topics or list(topics())
+    unknown = [name for name in chosen if name not in topics()]
+    if unknown:
+        parser.error(f"{unknown[0]}: one of {', '.join(topics())}")
+    began = time.monotonic()
+    with machine.on(machine.OTHER_CORES):
+        found, failed = run(chosen)
+    rows = [row for name in chosen for row in found.get(name, [])]
+    table = report.lines(rows)
+    about = f"{machine.describe()}; in {time.monotonic() - began:.0f} s."
+    say("", *table, "", about)
+    if failed:
+        say(f"not measured: {', '.join(failed)}")
+        return 1
+    if set(chosen) == set(topics()):
+        report.keep(table, about)
+    return 0
+
+
+def topics() -> tuple[str, ...]:
+    return (*TOPICS, GUEST) if importlib.util.find_spec(f"benchmarks.{GUEST}") else TOPICS
+
+
+def run(chosen: Sequence[str]) -> tuple[dict[str, list[Row]], list[str]]:
+    """Rows by topic, and the topics that could not be measured."""
+    found: dict[str, list[Row]] = {}
+    failed: list[str] = []
+    beside = Year(YEAR_WITHIN) if "year" in chosen else None
+    for name in sorted(chosen, key=lambda each: each == "year"):
+        began = time.monotonic()
+        try:
+            if name == "year" and beside is not None:
+                found[name] = beside.rows()
+            else:
+                found[name] = importlib.import_module(f"benchmarks.{name}").measure()
+        except Exception:  # noqa: BLE001 the other topics are still worth measuring
+            traceback.print_exc()
+            failed.append(name)
+        say(f"{name}: {time.monotonic() - began:.0f} s")
+    return found, failed
+
+
+def say(*lines: str) -> None:
+    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

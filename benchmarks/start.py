@@ -1,0 +1,72 @@
+"""From the command to the first quote on a screen, and a first visit to a server that is warm."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import requests
+
+from benchmarks.report import Row, at_most, middle
+from benchmarks.servers import Process, ours, query, rival, upstream
+from benchmarks.viewers import Viewers
+
+PLAN = "premium-1200"
+PRICE = r"\$\d[\d,]*\.\d\d"  # on a tile or a card
+FIVE = query(("AAPL", "MSFT", "NVDA", "AMZN", "GOOGL"))
+PACE = 0.02  # seconds between two looks whether the server answers
+Start = Callable[[Process], AbstractContextManager[Process]]
+
+
+def measure(times: int = 3) -> list[Row]:
+    """The files are in the system's cache, as on a machine where it has run before."""
+    quoted: dict[str, list[float]] = {}
+    visited: dict[str, list[float]] = {}
+    starts: dict[str, Start] = {
+        "ours": lambda source: ours(PLAN, source, wait=False),
+        "ttl": lambda source: rival("ttl", source, wait=False),
+    }
+    with Viewers() as viewers:
+        for _ in range(times):
+            for name, start in starts.items():
+                with upstream(PLAN) as source:
+                    first, visit = _started(viewers, name, start, source)
+                quoted.setdefault(name, []).append(first)
+                visited.setdefault(name, []).append(visit)
+    return [
+        Row(
+            "start to the first quote",
+            middle(quoted["ours"]),
+            middle(quoted["ttl"]),
+            "s",
+            "ttl",
+            at_most(4),
+        ),
+        Row(
+            "first visit, warm: page, socket, run",
+            middle(visited["ours"]),
+            middle(visited["ttl"]),
+            "s",
+            "ttl",
+            at_most(1),
+        ),
+    ]
+
+
+def _started(viewers: Viewers, name: str, start: Start, source: Process) -> tuple[float, float]:
+    """Seconds to the first quote, and of a second visitor's first page."""
+    began = time.time()
+    with start(source) as server:
+        server.wait_until_up(PACE)
+        told = viewers.open(name, server.port, 1, [FIVE], note=PRICE)
+        while not told["noted"]:
+            told = viewers.tick(name)
+        first = told["noted"][0][0] - began
+        viewers.settle(name, 10)
+        visit = time.monotonic()
+        requests.get(f"{server.url}/", timeout=30).raise_for_status()
+        viewers.open(name, server.port, 1, [FIVE])
+        visit = time.monotonic() - visit
+        viewers.close(name)
+    return first, visit
