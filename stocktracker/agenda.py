@@ -254,6 +254,9 @@ class Agenda:
         """The quotes that a viewer waits for, of which there is none yet and none on its way."""
         return [want for want in self._firsts if want not in self._away]
 
+    def is_first(self, want: Want) -> bool:
+        return want in self._firsts
+
     def ready(self, now: datetime) -> Iterator[tuple[Want, Turn]]:
         """What is due and not on its way, the most urgent first; of an exchange's scouts, one.
 

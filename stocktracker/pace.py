@@ -16,9 +16,10 @@ from stocktracker.ledger import NO_SPREAD, margin
 from stocktracker.plans import DAY, Limit
 
 KEPT = 100  # measurements; older ones say little about the network of now
+GUESS = timedelta(milliseconds=250)  # before anything was measured
 HEADROOM = 1.5  # over what is on its way on average
 LEAST_SIDE_BY_SIDE = 2
-MOST_SIDE_BY_SIDE = 64
+MOST_SIDE_BY_SIDE = 32
 # By how much a call that was late lets the next ones follow closer.
 CATCH_UP = timedelta(seconds=1)
 
@@ -55,12 +56,11 @@ def most_side_by_side(limits: Sequence[Limit]) -> int:
 def side_by_side(limits: Sequence[Limit], latency: Latency) -> int:
     """How many calls are on their way at once: rate × latency (Little's law), with some headroom.
 
-    The rate is that of a burst. Before anything was measured, as many as one burst has.
+    The rate is that of a burst.
     """
     shortest, most = _shortest(limits), most_side_by_side(limits)
-    if latency.usual is None:
-        return min(max(shortest.count, LEAST_SIDE_BY_SIDE), most)
-    on_their_way = shortest.count * (latency.usual / shortest.period)
+    usual = GUESS if latency.usual is None else latency.usual
+    on_their_way = shortest.count * (usual / shortest.period)
     return min(max(ceil(HEADROOM * on_their_way) + 1, LEAST_SIDE_BY_SIDE), most)
 
 

@@ -96,31 +96,21 @@ def make_plan(
         looks = allowed.outage_until <= known.now and not in_flight
         possible = min(possible, 1 if looks else 0)
     spaced = possible if apart is None else min(possible, _in_slots(allowed.slot, known.now, apart))
-    firsts = possible if _has_calls_for_firsts(agenda, allowed) else spaced
-    calls, is_more = _choose(agenda, known, firsts, spaced)
+    at_once = _has_calls_for_firsts(agenda, allowed)
+    calls, waiting = _choose(agenda, known, possible if at_once else spaced, spaced)
 
     future = agenda.next_at(known.now)
-    if is_more:
-        again = _again(
-            known, allowed, apart, len(calls), waits=bool(in_flight) and spaced == possible
-        )
+    if waiting is not None:
+        # A reply on its way wakes the poller; otherwise look again at once, the budget having
+        # changed by these very calls.
+        replies = bool(in_flight) and not calls and spaced == possible
+        pause = timedelta(seconds=1) if replies else timedelta(milliseconds=10)
+        again = max(allowed.next_at, allowed.outage_until or allowed.next_at, known.now + pause)
+        if apart is not None and not (at_once and agenda.is_first(waiting)):
+            begin = max(allowed.slot or known.now, known.now - CATCH_UP)
+            again = max(again, begin + len(calls) * apart)
         future = again if future is None else min(future, again)
     return Plan(tuple(calls), future, due, forecast, apart)
-
-
-def _again(
-    known: Known, allowed: Allowed, apart: timedelta | None, calls: int, *, waits: bool
-) -> datetime:
-    """When to plan again, more being due than could be asked."""
-    blocked_until = max(allowed.next_at, allowed.outage_until or allowed.next_at)
-    # A reply on its way wakes the poller; otherwise look again at once, the budget having changed
-    # by these very calls.
-    pause = timedelta(seconds=1) if waits and not calls else timedelta(milliseconds=10)
-    again = max(blocked_until, known.now + pause)
-    if apart is not None:
-        begin = max(allowed.slot or known.now, known.now - CATCH_UP)
-        again = max(again, begin + calls * apart)
-    return again
 
 
 def _spare(agenda: Agenda, known: Known, allowed: Allowed) -> Spare | None:
@@ -157,8 +147,10 @@ def _has_calls_for_firsts(agenda: Agenda, allowed: Allowed) -> bool:
     return allowed.left is None or calls <= allowed.left
 
 
-def _choose(agenda: Agenda, known: Known, firsts: int, spaced: int) -> tuple[list[Call], bool]:
-    """The calls to make now, and whether more would be made if there were more.
+def _choose(
+    agenda: Agenda, known: Known, firsts: int, spaced: int
+) -> tuple[list[Call], Want | None]:
+    """The calls to make now, and what comes next if there were more.
 
     One call each, except that quotes go together where the plan has bulk quotes: a bulk call stands
     where its first ticker does. Of `firsts` calls those beyond `spaced` are for first quotes only.
@@ -166,12 +158,11 @@ def _choose(agenda: Agenda, known: Known, firsts: int, spaced: int) -> tuple[lis
     groups: list[list[Want]] = []
     filling: list[Want] | None = None
     unused: list[Want] = []
-    for want, turn in agenda.ready(known.now):
-        is_first = turn.first and not is_operators(want, agenda.needs[want])
+    for want, _ in agenda.ready(known.now):
         bulk = agenda.in_bulk(want)
         if bulk and filling is not None and len(filling) < BULK_SIZE:
             filling.append(want)
-        elif len(groups) < (firsts if is_first else spaced):
+        elif len(groups) < (firsts if agenda.is_first(want) else spaced):
             groups.append([want])
             if bulk:
                 filling = groups[-1]
@@ -186,7 +177,7 @@ def _choose(agenda: Agenda, known: Known, firsts: int, spaced: int) -> tuple[lis
     in_bulk = sum(len(group) for group in groups if agenda.in_bulk(group[0]))
     agenda.asked(want for group in groups for want in group)
     calls = [_call(agenda, group, bulk=in_bulk > 1) for group in groups]
-    return calls, bool(unused)
+    return calls, unused[0] if unused else None
 
 
 def _call(agenda: Agenda, group: list[Want], *, bulk: bool) -> Call:
