@@ -181,6 +181,10 @@ class Runtime:
         """Have the board show what the store has, without wanting anything."""
         self._show_stored([Want(feed, ticker) for feed in feeds])
 
+    def load_quotes(self, tickers: Iterable[Ticker]) -> None:
+        """The same for the quotes of many tickers."""
+        self._show_stored([Want(Feed.QUOTE, ticker) for ticker in tickers])
+
     def close(self) -> None:
         """Stop polling, let go of the store. Once is enough."""
         self._closing.close()
