@@ -8,9 +8,9 @@ wants it. Frames are handed out as shallow copies, which pandas copies on write.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Collection, Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -51,10 +51,12 @@ class Poll:
     store_fault: str | None = None
     due: Mapping[Want, Due] = field(default_factory=dict)
     viewers: Mapping[Want, int] = field(default_factory=dict)
+    operators: tuple[Ticker, ...] = ()  # what only the operator watches
     forecast: Forecast | None = None
     ledger: Ledger = field(default_factory=Ledger)
     usage: Usage = field(default_factory=lambda: Usage({}))
     refused: Mapping[str, datetime] = field(default_factory=dict)
+    latency: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,7 @@ class Board:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._current = Snapshot()
+        self._changed: set[Want] = set()
 
     def read(self) -> Snapshot:
         return self._current
@@ -101,15 +104,21 @@ class Board:
     def read_facts(self, feed: Feed, ticker: Ticker) -> Facts | None:
         return self._current.facts.get(Want(feed, ticker))
 
-    def publish(self, records: Iterable[Record], *, wanted: Iterable[Want] = ()) -> None:
+    def publish(self, records: Iterable[Record], *, wanted: Collection[Want] = ()) -> None:
         """Show these from now on. A record without data leaves the data that is shown."""
         with self._lock:
-            self._show(list(records), frozenset(wanted), replace_known=True)
+            self._show(list(records), wanted, replace_known=True)
 
     def adopt(self, records: Iterable[Record]) -> None:
         """Show what was in the store all along, except where something newer is shown."""
         with self._lock:
-            self._show(list(records), frozenset(), replace_known=False)
+            self._show(list(records), (), replace_known=False)
+
+    def take_changes(self) -> set[Want]:
+        """What has changed since this was last asked: for the one who plans by it."""
+        with self._lock:
+            changed, self._changed = self._changed, set()
+            return changed
 
     def publish_poll(self, **changes: Any) -> None:
         """Show how the polling stands; this is no new version of the data."""
@@ -117,7 +126,9 @@ class Board:
             poll = replace(self._current.poll, **changes)
             self._current = replace(self._current, poll=poll)
 
-    def _show(self, records: list[Record], wanted: frozenset[Want], *, replace_known: bool) -> None:
+    def _show(
+        self, records: list[Record], wanted: Collection[Want], *, replace_known: bool
+    ) -> None:
         now = self._current
         if not replace_known:
             records = [record for record in records if not now.knows(record.want)]
@@ -131,7 +142,13 @@ class Board:
         known_bars, known_facts = _with(now.bars, bars), _with(now.facts, facts)
         kept_bars = _bounded(known_bars, wanted, MOST_BARS)
         kept_facts = _bounded(known_facts, wanted, MOST_FACTS)
-        let_go = (known_bars.keys() - kept_bars.keys()) | (known_facts.keys() - kept_facts.keys())
+        let_go: Set[Want] = set()
+        if len(kept_bars) < len(known_bars) or len(kept_facts) < len(known_facts):
+            let_go = (known_bars.keys() - kept_bars.keys()) | (
+                known_facts.keys() - kept_facts.keys()
+            )
+        self._changed.update(record.want for record in records)
+        self._changed.update(let_go)
         self._current = replace(
             now,
             version=now.version + 1,
@@ -150,7 +167,12 @@ def _holds(record: Record, kind: type) -> bool:
 
 
 def _with(known: Mapping[K, V], more: Mapping[K, Any]) -> Mapping[K, V]:
-    return MappingProxyType({**known, **more}) if more else known
+    if not more:
+        return known
+    # Copied whole, as dictionaries copy, and not key by key: there may be the whole listing.
+    copied = known.copy() if isinstance(known, MappingProxyType | dict) else dict(known)
+    copied.update(more)
+    return MappingProxyType(copied)
 
 
 def _without(known: Mapping[K, V], let_go: Set[K]) -> Mapping[K, V]:
@@ -159,7 +181,7 @@ def _without(known: Mapping[K, V], let_go: Set[K]) -> Mapping[K, V]:
     return MappingProxyType({key: value for key, value in known.items() if key not in let_go})
 
 
-def _bounded(known: Mapping[Want, V], wanted: frozenset[Want], most: int) -> Mapping[Want, V]:
+def _bounded(known: Mapping[Want, V], wanted: Collection[Want], most: int) -> Mapping[Want, V]:
     """What nobody wants is let go when there is much of it; the store still has it."""
     if len(known) <= most or not wanted:
         return known

@@ -17,8 +17,8 @@ from typing import Any, Protocol
 
 from stocktracker.clock import Clock
 from stocktracker.errors import BudgetSpent, Window
-from stocktracker.ledger import PAUSE, Allowance, Closure, Ledger
-from stocktracker.plans import Limit
+from stocktracker.ledger import NO_SPREAD, PAUSE, Allowance, Closure, Ledger
+from stocktracker.plans import DAY, Limit
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,11 @@ class Documents(Protocol):
 
 
 class Budget:
-    """Takes calls from the store's one ledger. Raises StoreError where it cannot be written."""
+    """Takes calls from the store's one ledger. Raises StoreError where it cannot be written.
+
+    `spread` is by how much the times differ that calls travel, as measured; windows are widened by
+    as much.
+    """
 
     def __init__(self, store: Documents, limits: Sequence[Limit], clock: Clock) -> None:
         self._store = store
@@ -43,6 +47,7 @@ class Budget:
         self.limits = tuple(limits)
         self._longest_limit = max(limits, key=lambda limit: limit.period)
         self._longest = self._longest_limit.period
+        self.spread = NO_SPREAD
 
     def allowance(self) -> Allowance:
         """Look, and take nothing."""
@@ -52,12 +57,17 @@ class Budget:
         """What `ledger` allows now; for a page that has the ledger from the board."""
         up, now = self._clock.uptime().elapsed, self._clock.now()
         closed = ledger.closure is not None and ledger.closure.window is not Window.SECOND
+        limits, spread = self.limits, self.spread
+        # Only days are planned by when calls come back; a minute has too many of them to look at.
+        returns = ledger.returns(self._longest_limit, up) if self._longest >= DAY else ()
         return Allowance(
-            possible=ledger.possible(self.limits, up),
-            next_at=now + (ledger.next_at(self.limits, up) - up),
-            left=tuple((limit, 0 if closed else ledger.left(limit, up)) for limit in self.limits),
+            possible=ledger.possible(limits, up, spread),
+            next_at=now + (ledger.next_at(limits, up, spread) - up),
+            left=tuple(
+                (limit, 0 if closed else ledger.left(limit, up, spread)) for limit in limits
+            ),
             refused=None if ledger.closure is None else ledger.closure.window,
-            returns=tuple(now + (at - up) for at in ledger.returns(self._longest_limit, up)),
+            returns=tuple(now + (at - up) for at in returns),
         )
 
     def load_ledger(self) -> Ledger:
@@ -79,9 +89,12 @@ class Budget:
         shift = self._shift(content, uptime.boot, uptime.elapsed)
         up = uptime.elapsed.total_seconds()
         closure = content.get("closure")
-        return Ledger(
+        taken: list[float] = content["taken"]
+        if shift or any(type(stamp) is not float for stamp in taken) or (taken and taken[-1] > up):
             # To the microsecond, as timedelta is, lest a call be refused until this very instant.
-            taken=tuple(min(round(stamp + shift, 6), up) for stamp in content["taken"]),
+            taken = [min(round(stamp + shift, 6), up) for stamp in taken]
+        return Ledger(
+            taken=tuple(taken),
             closure=closure
             and Closure(
                 Window(closure["window"]),
@@ -97,8 +110,9 @@ class Budget:
         with self._store.transaction():
             ledger = self.load_ledger()
             up = self._clock.uptime().elapsed
-            if ledger.possible(self.limits, up) < count:
-                raise BudgetSpent(self._clock.now() + (ledger.next_at(self.limits, up) - up))
+            if ledger.possible(self.limits, up, self.spread) < count:
+                next_at = ledger.next_at(self.limits, up, self.spread)
+                raise BudgetSpent(self._clock.now() + (next_at - up))
             self._save(ledger.take(up, count, self._longest))
         return ledger.closure is not None
 

@@ -15,6 +15,7 @@ import logging
 import os
 import sqlite3
 import threading
+import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -26,7 +27,7 @@ import diskcache
 
 from stocktracker import encoding
 from stocktracker.errors import StoreError
-from stocktracker.model import Feed, Record, Ticker
+from stocktracker.model import Attempt, Data, Feed, Outcome, Quote, Record, Ticker, Want
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,18 @@ BUSY = timedelta(seconds=5)  # how long SQLite waits for another writer
 BIGGEST = 64 << 20
 SCHEMA = "v1"  # part of every key, so that another shape is not found rather than misread
 LOCK = "poller.lock"
+AT_ONCE = 5000  # wants that one statement looks up
+# A quote that came within this time of being asked for tells by itself when it was last tried.
+IMPLIED = timedelta(seconds=5)
+DECODERS = {"data": encoding.decode_data, "attempt": encoding.decode_attempt}
+SELECT = "SELECT key, mode, filename, value FROM Cache WHERE raw = 1 AND key IN"
+UPSERT = (
+    "INSERT INTO Cache (key, raw, store_time, access_time, size, mode, value)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key, raw) DO UPDATE SET"
+    " store_time = excluded.store_time, expire_time = NULL, access_time = excluded.access_time,"
+    " access_count = 0, tag = NULL, size = excluded.size, mode = excluded.mode, filename = NULL,"
+    " value = excluded.value"
+)
 # What a foreign or damaged entry can make of decoding it.
 UNREADABLE = (ValueError, KeyError, TypeError, OverflowError, RecursionError, zlib.error)
 
@@ -43,6 +56,10 @@ class Store(Protocol):
 
     def load(self, feed: Feed, ticker: Ticker) -> Record | None:
         """The record, or None where there is none or it cannot be read."""
+        ...
+
+    def load_many(self, wants: Iterable[Want]) -> list[Record]:
+        """The readable records of these, in one go."""
         ...
 
     def load_all(self, feed: Feed) -> list[Record]:
@@ -145,33 +162,73 @@ class DiskStore:
     def load(self, feed: Feed, ticker: Ticker) -> Record | None:
         data = self._read(_key("data", feed, ticker), encoding.decode_data)
         attempt = self._read(_key("attempt", feed, ticker), encoding.decode_attempt)
-        if data is None and attempt is None:
-            return None
-        return Record(feed, ticker, data, attempt)
+        return _record(feed, ticker, data, attempt)
+
+    def load_many(self, wants: Iterable[Want]) -> list[Record]:
+        wants = list(wants)
+        found: dict[str, Any] = {}
+        for start in range(0, len(wants), AT_ONCE):
+            keys = [
+                _key(kind, want.feed, want.ticker)
+                for want in wants[start : start + AT_ONCE]
+                for kind in DECODERS
+            ]
+            marks = ",".join("?" * len(keys))
+            with _as_store_errors("The store could not be read"):
+                rows = self._cache._sql(f"{SELECT} ({marks})", keys).fetchall()
+            for key, *row in rows:
+                if type(key) is str:
+                    found[key] = self._decoded(key, DECODERS[key.split(":", 2)[1]], *row)
+        records = (
+            _record(want.feed, want.ticker, *(found.get(key) for key in _keys_of(want)))
+            for want in wants
+        )
+        return [record for record in records if record is not None]
 
     def load_all(self, feed: Feed) -> list[Record]:
         prefix = _key("data", feed, Ticker(""))
-        tickers = [Ticker(key.removeprefix(prefix)) for key in self._keys(prefix)]
-        records = (self.load(feed, ticker) for ticker in tickers)
-        return [record for record in records if record is not None]
+        return self.load_many(
+            Want(feed, Ticker(key.removeprefix(prefix))) for key in self._keys(prefix)
+        )
 
     def save(
         self, records: Iterable[Record], documents: Mapping[str, dict[str, Any]] | None = None
     ) -> None:
         rows: dict[str, bytes] = {}
+        implied: list[tuple[str]] = []
         for record in records:
             if record.data is not None:
                 rows[_key("data", record.feed, record.ticker)] = encoding.encode_data(record.data)
             if record.attempt is not None:
-                rows[_key("attempt", record.feed, record.ticker)] = encoding.encode_attempt(
-                    record.attempt
-                )
+                key = _key("attempt", record.feed, record.ticker)
+                if _is_implied(record.attempt, record.data):
+                    implied.append((key,))
+                else:
+                    rows[key] = encoding.encode_attempt(record.attempt)
         for name, content in (documents or {}).items():
             rows[_document(name)] = encoding.encode_document(content)
         with self.transaction():
-            for key, value in rows.items():
-                self._cache.set(key, value, retry=False)
-            self._write_revision(self.revision() + 1)
+            rows[_document("revision")] = encoding.encode_document({"number": self.revision() + 1})
+            self._write(rows)
+            if implied:
+                self._cache._con.executemany("DELETE FROM Cache WHERE raw = 1 AND key = ?", implied)
+
+    def _write(self, rows: Mapping[str, bytes]) -> None:
+        """As the cache's own `set` would, but in one statement, as there may be ten thousand."""
+        now = time.time()
+        store, put = self._cache.disk.store, self._cache.disk.put
+        self._cache._con.executemany(
+            UPSERT,
+            (
+                (*put(key), now, now, *self._columns(store(value, False, key=key)))
+                for key, value in rows.items()
+            ),
+        )
+
+    @staticmethod
+    def _columns(stored: tuple[int, int, None, Any]) -> tuple[int, int, Any]:
+        size, mode, _, value = stored
+        return size, mode, value
 
     def load_document(self, name: str) -> dict[str, Any] | None:
         content: dict[str, Any] | None = self._read(_document(name), encoding.decode_document)
@@ -244,10 +301,6 @@ class DiskStore:
         if self.load_document("probe") != {"ok": True}:
             raise StoreError("The store does not give back what was written.")
 
-    def _write_revision(self, number: int) -> None:
-        content = encoding.encode_document({"number": number})
-        self._cache.set(_document("revision"), content, retry=False)
-
     def _keys(self, prefix: str) -> list[str]:
         """Our keys with that prefix, in order."""
         with _as_store_errors("The store could not be read"):
@@ -264,10 +317,21 @@ class DiskStore:
                 content = self._cache.get(key, retry=False)
             return None if content is None else decode(content)
         except UNREADABLE as fault:
-            if key not in self._complained:
-                self._complained.add(key)
-                log.warning("store entry %s cannot be read: %s", key, type(fault).__name__)
+            self._complain(key, fault)
             return None
+
+    def _decoded(self, key: str, decode: Any, mode: int, filename: object, value: object) -> Any:
+        """What a row holds; None where that cannot be read."""
+        try:
+            return decode(self._cache.disk.fetch(mode, filename, value, False))
+        except UNREADABLE as fault:
+            self._complain(key, fault)
+            return None
+
+    def _complain(self, key: str, fault: Exception) -> None:
+        if key not in self._complained:
+            self._complained.add(key)
+            log.warning("store entry %s cannot be read: %s", key, type(fault).__name__)
 
 
 def open_store(folder: Path) -> DiskStore:
@@ -333,6 +397,28 @@ def _as_store_errors(what: str) -> Iterator[None]:
         raise StoreError(f"{what}: another process is writing.") from fault
     except sqlite3.Error as fault:
         raise StoreError(f"{what}: {fault}.") from fault
+
+
+def _record(
+    feed: Feed, ticker: Ticker, data: Data | None, attempt: Attempt | None
+) -> Record | None:
+    if attempt is None and isinstance(data, Quote):
+        attempt = Attempt(data.fetched_at, Outcome.NEW)
+    return None if data is None and attempt is None else Record(feed, ticker, data, attempt)
+
+
+def _is_implied(attempt: Attempt, data: Data | None) -> bool:
+    """Whether the attempt says no more than the quote that it brought just now."""
+    return (
+        isinstance(data, Quote)
+        and attempt.failures == 0
+        and attempt.outcome is not Outcome.FAILED
+        and timedelta(0) <= attempt.at - data.fetched_at < IMPLIED
+    )
+
+
+def _keys_of(want: Want) -> Iterator[str]:
+    return (_key(kind, want.feed, want.ticker) for kind in DECODERS)
 
 
 def _key(kind: str, feed: Feed, ticker: Ticker) -> str:

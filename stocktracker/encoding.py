@@ -42,7 +42,7 @@ def encode_document(content: dict[str, Any]) -> bytes:
 
 
 def decode_document(content: bytes) -> dict[str, Any]:
-    document = json.loads(content)
+    document = msgspec.json.decode(content)
     if type(document) is not dict:
         raise ValueError("not a document")
     return document

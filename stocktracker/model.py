@@ -54,6 +54,9 @@ class Feed(StrEnum):
     CALENDAR = "calendar"
     MARKETS = "markets"
 
+    # Wants are looked up by the ten thousand: the text's own hash, and not Enum's by name.
+    __hash__ = str.__hash__
+
 
 # What belongs to no ticker, as the listing and the market's news, is kept under this one.
 WHOLE_MARKET = Ticker("*")

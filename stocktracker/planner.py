@@ -1,24 +1,30 @@
 """The choice of the next calls: wants, what is known, allowance → calls now, or when to wake.
 
-Pure. Everything that may be asked gets a time from which on it is due, in `due.py`; here the due
-ones are put in order and cut to what the budget allows. The order is: a ticker's first quote before
-all, then whatever has waited longest for its turn.
+Pure but for the agenda, in which it keeps what it need not find anew; without one it decides the
+same. Everything that may be asked gets a time from which on it is due, in `due.py`; here the due
+ones are read in order and cut to what the budget allows. The order is: a viewer's first quote
+before all, then what viewers look at, then what only the operator watches; of each, what has waited
+longest for its turn.
 
-On an end-of-day plan the closes to come have the first claim on a day's calls: what is no price is
-asked with those that they leave over.
+Where more is due than the limits allow, calls are spaced evenly (`pace.py`); first quotes that
+viewers wait for still go at once, as long as there are calls for all of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from stocktracker.due import Known, Turn, looks_split, turn_of
-from stocktracker.markets import US, calendar, exchange_of
-from stocktracker.model import LISTING_WANT, Call, Feed, Want
+from stocktracker.agenda import Agenda, is_operators
+from stocktracker.due import Known
+from stocktracker.ledger import NO_SPREAD
+from stocktracker.markets import US, calendar
+from stocktracker.model import Call, Feed, Want
+from stocktracker.pace import CATCH_UP, spacing
 from stocktracker.plans import DAY, Capability, Limit, Liveness
 from stocktracker.schedule import Due, Forecast
+from stocktracker.spare import PRICES, Spare, put_off, spare_at, spare_calls
 from stocktracker.wants import Wanted
 
 BULK_SIZE = 100
@@ -26,15 +32,14 @@ BULK_SIZE = 100
 # this part of the interval: it costs nothing, and from then on they are due together.
 TOGETHER = 0.5
 
-# Calls kept beside those for the closes: some look too early and have to look again.
-LOOKS = 2
-# What shows prices; all else may wait for a day with calls to spare.
-PRICES = frozenset({Feed.QUOTE, Feed.DAILY, Feed.INTRADAY, Feed.LISTING})
-
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """What may be asked of upstream: the budget's word, and what keeps us from asking at all."""
+    """What may be asked of upstream: the budget's word, and what keeps us from asking at all.
+
+    `left` are the calls left of the minute, or of another window that is shorter than a day, and
+    `slot` is when the next of evenly spaced calls may go, as of the last plan.
+    """
 
     possible: int
     next_at: datetime
@@ -44,233 +49,156 @@ class Allowed:
     returns: tuple[datetime, ...] = ()
     halted: bool = False
     outage_until: datetime | None = None
+    left: int | None = None
+    slot: datetime | None = None
+    latency_spread: timedelta = NO_SPREAD
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The calls to make now; when to plan again if nothing happens before; what is due when."""
+    """The calls to make now; when to plan again if nothing happens before; what is due when.
+
+    `apart` is how far apart calls have to be from now on, None where there are calls for all.
+    """
 
     calls: tuple[Call, ...]
     wake_at: datetime | None
     due: Mapping[Want, Due]
     forecast: Forecast | None
+    apart: timedelta | None = None
 
 
 def make_plan(
-    known: Known, wants: Mapping[Want, Wanted], allowed: Allowed, in_flight: frozenset[Want]
+    known: Known,
+    wants: Mapping[Want, Wanted],
+    allowed: Allowed,
+    in_flight: frozenset[Want],
+    agenda: Agenda | None = None,
 ) -> Plan:
     """Choose the calls to make now. Nobody watching: none, and no time to wake."""
-    needs = needed(wants, known)
-    spread = day_spread(needs, known, allowed)
-    turns = {want: turn_of(want, wanted, known, spread) for want, wanted in needs.items()}
-    spare = _spare(turns, known, allowed)
+    agenda = agenda or Agenda()
+    agenda.see(known, wants)
+    spread = day_spread(quote_calls(agenda), known, allowed)
+    agenda.settle(known, spread, in_flight)
+    spare = _spare(agenda, known, allowed)
     if spare is not None:
-        turns |= _put_off(turns, known, spare)
-    forecast = foresee(needs, known, allowed, spread) if needs else None
+        agenda.others |= put_off(agenda.others, known.now, spare)
+    forecast = foresee(agenda, known, allowed, spread) if agenda.needs else None
     if forecast is not None and spare is not None:
         forecast = replace(forecast, spare=spare[0][1], spare_at=spare_at(spare, 1))
-    due = {want: Due(turn.at, turn.reason) for want, turn in turns.items()}
-    if allowed.halted or not needs:
+    due = agenda.due
+    if allowed.halted or not agenda.needs:
         return Plan((), None, due, forecast)
 
-    ready = _in_order(turns, known.now, in_flight)
-    future = [turn.at for turn in turns.values() if turn.at and turn.at > known.now]
-    blocked_until = max(allowed.next_at, allowed.outage_until or allowed.next_at)
+    apart = _apart(agenda, known, allowed)
     possible = allowed.possible
     if allowed.outage_until is not None:
         looks = allowed.outage_until <= known.now and not in_flight
         possible = min(possible, 1 if looks else 0)
+    spaced = possible if apart is None else min(possible, _in_slots(allowed.slot, known.now, apart))
+    at_once = _has_calls_for_firsts(agenda, allowed)
+    calls, waiting = _choose(agenda, known, possible if at_once else spaced, spaced)
 
-    calls = _as_calls(ready, turns, known, in_flight)
-    chosen = tuple(calls[:possible])
-    if len(calls) > len(chosen):
+    future = agenda.next_at(known.now)
+    if waiting is not None:
         # A reply on its way wakes the poller; otherwise look again at once, the budget having
         # changed by these very calls.
-        pause = timedelta(seconds=1) if in_flight and not chosen else timedelta(milliseconds=10)
-        future.append(max(blocked_until, known.now + pause))
-    return Plan(chosen, min(future, default=None), due, forecast)
+        replies = bool(in_flight) and not calls and spaced == possible
+        pause = timedelta(seconds=1) if replies else timedelta(milliseconds=10)
+        again = max(allowed.next_at, allowed.outage_until or allowed.next_at, known.now + pause)
+        if apart is not None and not (at_once and agenda.is_first(waiting)):
+            begin = max(allowed.slot or known.now, known.now - CATCH_UP)
+            again = max(again, begin + len(calls) * apart)
+        future = again if future is None else min(future, again)
+    return Plan(tuple(calls), future, due, forecast, apart)
 
 
-def needed(wants: Mapping[Want, Wanted], known: Known) -> dict[Want, Wanted]:
-    """What has to be asked so that the wants can be met, under the plan that we have.
-
-    End-of-day quotes are in the daily bars, so the quote itself is not asked for. The listing is
-    wanted as soon as anybody is there to choose from it.
-    """
-    needs: dict[Want, Wanted] = {}
-    for want, wanted in wants.items():
-        feed = want.feed
-        if feed is Feed.QUOTE and known.liveness is Liveness.END_OF_DAY:
-            feed = Feed.DAILY
-        need = Want(feed, want.ticker)
-        other = needs.get(need)
-        needs[need] = wanted if other is None else _together(wanted, other)
-        if feed in (Feed.DAILY, Feed.QUOTE) and looks_split(want.ticker, known):
-            needs.setdefault(Want(Feed.SPLITS, want.ticker), wanted)
-    if needs:
-        since = min(wanted.since for wanted in needs.values())
-        needs[LISTING_WANT] = Wanted(0, since)
-    return needs
-
-
-def _together(one: Wanted, other: Wanted) -> Wanted:
-    """A viewer who wants a quote and its bars is one viewer."""
-    return Wanted(max(one.viewers, other.viewers), min(one.since, other.since))
-
-
-def _put_off(turns: Mapping[Want, Turn], known: Known, spare: Spare) -> dict[Want, Turn]:
-    """What the closes to come leave no call for now, with the time at which there is one."""
-    ready = sorted(
-        (
-            want
-            for want, turn in turns.items()
-            if want.feed not in PRICES and turn.at is not None and turn.at <= known.now
-        ),
-        key=lambda want: (turns[want].at, turns[want].since, want.feed, want.ticker),
-    )
-    reason = "calls left are kept for the closes"
-    put_off = {}
-    for place, want in enumerate(ready):
-        at = spare_at(spare, place + 1)
-        if at is None or at > known.now:
-            put_off[want] = replace(turns[want], at=at or known.now + DAY, reason=reason)
-    return put_off
-
-
-# From when on how many calls can be spared for what is no price, the earliest first.
-Spare = tuple[tuple[datetime, int], ...]
-
-
-def spare_at(spare: Spare, count: int) -> datetime | None:
-    """From when on `count` calls can be spared; None where not within a day."""
-    return next((at for at, can in spare if can >= count), None)
-
-
-def _spare(turns: Mapping[Want, Turn], known: Known, allowed: Allowed) -> Spare | None:
+def _spare(agenda: Agenda, known: Known, allowed: Allowed) -> Spare | None:
     """None where nothing has to be kept, as calls are not counted by the day or prices are live."""
     if known.liveness is not Liveness.END_OF_DAY or allowed.left_today is None:
         return None
     needed_at = [
         max(turn.at, known.now)
-        for want, turn in turns.items()
+        for want, turn in agenda.others.items()
         if want.feed in PRICES and turn.at is not None
     ]
     return spare_calls(known.now, allowed.left_today, allowed.returns, needed_at)
 
 
-def spare_calls(
-    now: datetime, left: int, returns: Sequence[datetime], needed_at: Sequence[datetime]
-) -> Spare:
-    """How many calls can be spared within the next day, and from when on; never fewer later.
+def _apart(agenda: Agenda, known: Known, allowed: Allowed) -> timedelta | None:
+    """How far apart calls have to be; None where a round over all live quotes fits into the
+    interval."""
+    apart = spacing(allowed.limits, allowed.latency_spread)
+    return apart if apart * quote_calls(agenda) > known.refresh else None
 
-    `left` calls are left now, one comes back at each of `returns`, one is needed at each of
-    `needed_at`. A call that is made is back only a day later: it can be spared where at no instant
-    until then too few would be left. LOOKS stay for those that look too early.
+
+def _in_slots(slot: datetime | None, now: datetime, apart: timedelta) -> int:
+    """How many spaced calls may go now: more than one where the last ones were late."""
+    if slot is None:
+        return 1
+    return 0 if slot > now else min(now - slot, CATCH_UP) // apart + 1
+
+
+def _has_calls_for_firsts(agenda: Agenda, allowed: Allowed) -> bool:
+    """Whether all first quotes that viewers wait for can be had with the calls that are left."""
+    firsts = agenda.firsts()
+    bulk = sum(1 for want in firsts if agenda.in_bulk(want))
+    calls = -(-bulk // BULK_SIZE) + len(firsts) - bulk
+    return allowed.left is None or calls <= allowed.left
+
+
+def _choose(
+    agenda: Agenda, known: Known, firsts: int, spaced: int
+) -> tuple[list[Call], Want | None]:
+    """The calls to make now, and what comes next if there were more.
+
+    One call each, except that quotes go together where the plan has bulk quotes: a bulk call stands
+    where its first ticker does. Of `firsts` calls those beyond `spaced` are for first quotes only.
     """
-    until = now + DAY
-    changes = sorted({now, *(at for at in (*returns, *needed_at) if now < at < until)})
-    spare: list[tuple[datetime, int]] = []
-    least: int | None = None
-    for at in reversed(changes):
-        back = sum(1 for each in returns if each <= at)
-        taken = sum(1 for each in needed_at if each <= at)
-        can = left + back - taken - LOOKS
-        least = can if least is None else min(least, can)
-        spare.append((at, max(least, 0)))
-    return tuple(reversed(spare))
+    groups: list[list[Want]] = []
+    filling: list[Want] | None = None
+    unused: list[Want] = []
+    for want, _ in agenda.ready(known.now):
+        bulk = agenda.in_bulk(want)
+        if bulk and filling is not None and len(filling) < BULK_SIZE:
+            filling.append(want)
+        elif len(groups) < (firsts if agenda.is_first(want) else spaced):
+            groups.append([want])
+            if bulk:
+                filling = groups[-1]
+        else:
+            unused.append(want)
+            if filling is None or len(filling) == BULK_SIZE:
+                break
+    agenda.put_back(unused, known.now)
+    if filling is not None:
+        until = known.now + TOGETHER * known.refresh
+        filling.extend(agenda.soon(until, BULK_SIZE - len(filling)))
+    in_bulk = sum(len(group) for group in groups if agenda.in_bulk(group[0]))
+    agenda.asked(want for group in groups for want in group)
+    calls = [_call(agenda, group, bulk=in_bulk > 1) for group in groups]
+    return calls, unused[0] if unused else None
 
 
-def _in_order(turns: Mapping[Want, Turn], now: datetime, in_flight: frozenset[Want]) -> list[Want]:
-    """What is due and not asked yet, the most urgent first; of each exchange's scouts, one."""
-    ready = sorted(
-        (
-            want
-            for want, turn in turns.items()
-            if turn.at is not None and turn.at <= now and want not in in_flight
-        ),
-        key=lambda want: (not turns[want].first, turns[want].at, turns[want].since, want.ticker),
-    )
-    scouting = {turns[want].scouts for want in in_flight if want in turns}
-    chosen = []
-    for want in ready:
-        scouts = turns[want].scouts
-        if scouts is not None:
-            if scouts in scouting:
-                continue
-            scouting.add(scouts)
-        chosen.append(want)
-    return chosen
-
-
-def _as_calls(
-    ready: list[Want], turns: Mapping[Want, Turn], known: Known, in_flight: frozenset[Want]
-) -> list[Call]:
-    """One call each, except that quotes go together where the plan has bulk quotes."""
-    calls: list[Call] = []
-    bulk = [want for want in ready if _goes_in_bulk(want, known)]
-    bulk += _taken_along(len(bulk), turns, known, in_flight)
-    if len(bulk) == 1:
-        bulk = []
-    together = frozenset(bulk)
-    for want in ready:
-        if want not in together:
-            calls.append(
-                Call(
-                    want.feed,
-                    (want.ticker,),
-                    full=turns[want].full,
-                    reason=turns[want].reason,
-                )
-            )
-        elif want == bulk[0]:
-            calls.extend(
-                Call(
-                    Feed.QUOTE,
-                    tuple(each.ticker for each in bulk[start : start + BULK_SIZE]),
-                    bulk=True,
-                    reason=turns[want].reason,
-                )
-                for start in range(0, len(bulk), BULK_SIZE)
-            )
-    return calls
-
-
-def _taken_along(
-    due: int, turns: Mapping[Want, Turn], known: Known, in_flight: frozenset[Want]
-) -> list[Want]:
-    """Quotes that are due soon, the soonest first, for the places that `due` ones leave empty."""
-    until = known.now + TOGETHER * known.refresh
-    soon = [
-        (turn.at, want)
-        for want, turn in turns.items()
-        if turn.at is not None
-        and known.now < turn.at <= until
-        and want not in in_flight
-        and _goes_in_bulk(want, known)
-    ]
-    soon.sort(key=lambda each: (each[0], each[1].ticker))
-    return [want for _, want in soon[: -due % BULK_SIZE]]
-
-
-def _goes_in_bulk(want: Want, known: Known) -> bool:
-    """Bulk quotes are of the US only; a ticker they once left out is asked for by itself."""
-    attempt = known.board.attempts.get(want)
-    return (
-        want.feed is Feed.QUOTE
-        and known.rights.has(Capability.BULK_QUOTES, known.now)
-        and exchange_of(want.ticker) is US
-        and (attempt is None or attempt.failures == 0)
+def _call(agenda: Agenda, group: list[Want], *, bulk: bool) -> Call:
+    turn = agenda.turn(group[0])
+    return Call(
+        group[0].feed,
+        tuple(want.ticker for want in group),
+        full=turn is not None and turn.full,
+        bulk=bulk and agenda.in_bulk(group[0]),
+        reason="" if turn is None else turn.reason,
     )
 
 
-def day_spread(needs: Mapping[Want, Wanted], known: Known, allowed: Allowed) -> timedelta:
+def day_spread(calls: int, known: Known, allowed: Allowed) -> timedelta:
     """How far apart live quotes must be for the day's calls to last until the close.
 
-    Nothing where no limit is as long as a day. Without regard to hours the day's limit is spread
-    over the day; with it, what is left is spread over what is left of the session.
+    `calls` is what a round takes. Nothing where no limit is as long as a day. Without regard to
+    hours the day's limit is spread over the day; with it, what is left is spread over what is left
+    of the session.
     """
     day = next((limit for limit in allowed.limits if limit.period >= DAY), None)
-    calls = quote_calls(needs, known)
     if day is None or allowed.left_today is None or calls == 0:
         return timedelta(0)
     if known.always:
@@ -280,22 +208,19 @@ def day_spread(needs: Mapping[Want, Wanted], known: Known, allowed: Allowed) -> 
     return calls * left / max(allowed.left_today, 1)
 
 
-def quote_calls(needs: Mapping[Want, Wanted], known: Known) -> int:
+def quote_calls(agenda: Agenda, *, but_operators: bool = False) -> int:
     """How many calls one round over all live quotes takes."""
-    quotes = [want for want in needs if want.feed is Feed.QUOTE]
-    in_bulk = [want for want in quotes if _goes_in_bulk(want, known)]
-    bulk_calls = -(-len(in_bulk) // BULK_SIZE)
-    return len(quotes) - len(in_bulk) + bulk_calls
+    in_bulk = agenda.quotes(bulk=True, but_operators=but_operators)
+    return agenda.quotes(bulk=False, but_operators=but_operators) + -(-in_bulk // BULK_SIZE)
 
 
-def foresee(
-    needs: Mapping[Want, Wanted], known: Known, allowed: Allowed, spread: timedelta
-) -> Forecast:
+def foresee(agenda: Agenda, known: Known, allowed: Allowed, spread: timedelta) -> Forecast:
     """What a round over everything watched takes now, and with one ticker more."""
     if known.liveness is Liveness.END_OF_DAY:
-        daily = sum(1 for want in needs if want.feed in (Feed.DAILY, Feed.LISTING))
-        return Forecast(DAY, DAY, daily)
-    calls = quote_calls(needs, known)
+        daily = [want for want in agenda.others if want.feed in (Feed.DAILY, Feed.LISTING)]
+        operators = sum(1 for want in daily if is_operators(want, agenda.needs[want]))
+        return Forecast(DAY, DAY, len(daily), for_operator=operators)
+    calls = quote_calls(agenda)
     grows = 0 if known.rights.has(Capability.BULK_QUOTES, known.now) else 1
     per_call = max(
         (limit.period / limit.count for limit in allowed.limits if limit.period < DAY),
@@ -306,4 +231,5 @@ def foresee(
         turn=max(known.refresh, spread, per_call * calls),
         turn_with_one_more=max(known.refresh, more, per_call * (calls + grows)),
         calls_a_day=None,
+        for_operator=calls - quote_calls(agenda, but_operators=True),
     )

@@ -11,24 +11,29 @@ import logging
 import os
 import threading
 import uuid
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from stocktracker import pace
+from stocktracker.agenda import Agenda
 from stocktracker.board import Board
 from stocktracker.budget import Budget
 from stocktracker.cache import Store
 from stocktracker.clock import Clock
 from stocktracker.due import Known
-from stocktracker.errors import BudgetSpent, FetchError, StoreError, UnreadableReply
+from stocktracker.errors import BudgetSpent, FetchError, StoreError, Unreachable, UnreadableReply
 from stocktracker.knowledge import Knowledge
+from stocktracker.ledger import Ledger
 from stocktracker.model import LISTING_WANT, Call, Feed, Fetched, Record, Want
 from stocktracker.outcome import Reply, digest
+from stocktracker.pace import Latency
 from stocktracker.planner import Allowed, Plan, make_plan
 from stocktracker.plans import DAY, Liveness
 from stocktracker.roster import Roster
+from stocktracker.saving import Saving
 from stocktracker.wants import Wanted
 
 log = logging.getLogger(__name__)
@@ -37,6 +42,8 @@ IDLE = timedelta(seconds=5)  # the heartbeat's longest interval
 FOLLOW = timedelta(seconds=1)
 MENDING = timedelta(seconds=5)  # after a fault of our own
 DAYS = (Feed.QUOTE, Feed.DAILY)
+# Where nothing is asked for as long as this, a round over what is watched is through.
+PAUSE = timedelta(seconds=1)
 STOP_WITHIN = 3.0  # seconds that stop() waits for the thread
 
 
@@ -53,6 +60,7 @@ class Sent:
     """A call that is on its way."""
 
     call: Call
+    wants: frozenset[Want]
     probe: bool
     sent_at: timedelta
     future: Future[Fetched]
@@ -82,12 +90,17 @@ class Poller:
         self._knowledge = knowledge
         self._clock = clock
         self._executor = executor
-        self._side_by_side = side_by_side
+        self._side_by_side = side_by_side  # at most; as many as latency asks for
         self._who = f"{os.getpid()}-{uuid.uuid4().hex[:6]}"
         self._leads = False
         self._revision = -1
         self._sent: list[Sent] = []
-        self._unsaved: dict[Want, Record] = {}
+        self._saving = Saving(store, board, knowledge, clock)
+        self._agenda = Agenda()
+        self._latency = Latency()
+        self._slot: timedelta | None = None
+        self._adopted: tuple[Mapping[Want, Wanted] | None, Liveness | None] = (None, None)
+        self._told: Mapping[Want, Wanted] | None = None
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -125,26 +138,25 @@ class Poller:
         if not self._lead_or_follow(now):
             return now + FOLLOW
         self._take_in_replies()
-        wants = self._roster.union()
+        wants = self._roster.union(self._board.read().listing)
         self._adopt(wants)
-        plan = self._plan(wants)
-        self._publish_poll(plan, wants)
-        for call in plan.calls:
-            if not self._send(call):
-                break
-        if plan.calls:
+        ledger = self._budget.load_ledger()
+        plan = self._plan(wants, ledger)
+        self._publish_poll(plan, wants, ledger)
+        if self._send(plan.calls, plan.apart):
             # Before the replies are shown: what they cost is never news after them.
             self._board.publish_poll(ledger=self._budget.load_ledger())
-        if self._take_in_replies():
-            return self._clock.now()
-        return plan.wake_at
+        again = self._clock.now() if self._take_in_replies() else plan.wake_at
+        return self._save_in_time(again, plan.wake_at)
 
-    def _plan(self, wants: Mapping[Want, Wanted]) -> Plan:
+    def _plan(self, wants: Mapping[Want, Wanted], ledger: Ledger) -> Plan:
         now = self._clock.now()
-        allowance = self._budget.allowance()
-        knowledge = self._knowledge
+        self._budget.spread = self._latency.spread
+        allowance = self._budget.describe(ledger)
+        knowledge, limits = self._knowledge, self._budget.limits
         # What upstream has refused once must not be asked for along with something else.
         self._fetcher.liveness = knowledge.rights.quote_liveness(now)
+        self._agenda.touch(self._board.take_changes())
         known = Known(
             now=now,
             board=self._board.read(),
@@ -153,79 +165,104 @@ class Poller:
             always=knowledge.always,
             publications=knowledge.publications,
             may_explore=knowledge.usage.may_explore(now),
-            counted=allowance.left_within(DAY) is not None,
+            counted=self._is_counted,
         )
+        side_by_side = min(pace.side_by_side(limits, self._latency), self._side_by_side)
+        shorter = [limit for limit in limits if limit.period < DAY]
+        longest = max(shorter, key=lambda limit: limit.period, default=None)
+        up = self._clock.uptime().elapsed
         allowed = Allowed(
-            possible=min(allowance.possible, self._side_by_side - len(self._sent)),
+            possible=max(min(allowance.possible, side_by_side - len(self._sent)), 0),
             next_at=allowance.next_at,
             left_today=allowance.left_within(DAY),
-            limits=self._budget.limits,
+            limits=limits,
             returns=allowance.returns,
             halted=knowledge.halted is not None,
             outage_until=knowledge.outage.until,
+            left=None if longest is None else allowance.left_within(longest.period),
+            slot=None if self._slot is None else now + (self._slot - up),
+            latency_spread=self._latency.spread,
         )
-        in_flight = frozenset(want for sent in self._sent for want in sent.call.wants)
-        return make_plan(known, wants, allowed, in_flight)
+        in_flight = frozenset[Want]().union(*(sent.wants for sent in self._sent))
+        return make_plan(known, wants, allowed, in_flight, self._agenda)
 
-    def _send(self, call: Call) -> bool:
-        """Take the call from the budget, then make it. False: none is left after all."""
+    @property
+    def _is_counted(self) -> bool:
+        return any(limit.period == DAY for limit in self._budget.limits)
+
+    def _send(self, calls: Sequence[Call], apart: timedelta | None) -> bool:
+        """Take the calls from the budget, all in one transaction, then make them.
+
+        False: there is none, or fewer are left after all.
+        """
+        up = self._clock.uptime().elapsed
+        self._slot = apart and pace.next_slot(self._slot, up, apart, len(calls))
+        if not calls:
+            return False
         try:
-            probe = self._budget.spend()
+            probe = self._budget.spend(len(calls))
         except BudgetSpent:
             return False
-        sent_at = self._clock.uptime().elapsed
-        log.debug("asking for %s of %s: %s", call.feed, ", ".join(call.tickers), call.reason)
-        future = self._executor.submit(self._fetcher.fetch, call)
-        self._sent.append(Sent(call, probe, sent_at, future))
-        future.add_done_callback(lambda _done: self._wake.set())
+        for call in calls:
+            sent_at = self._clock.uptime().elapsed
+            log.debug("asking for %s of %s: %s", call.feed, ", ".join(call.tickers), call.reason)
+            future = self._executor.submit(self._fetcher.fetch, call)
+            self._sent.append(Sent(call, frozenset(call.wants), probe, sent_at, future))
+            future.add_done_callback(lambda _done: self._wake.set())
         return True
 
     def _take_in_replies(self) -> bool:
-        """Save and publish what has come in, in one transaction. True where something has."""
+        """Publish what has come in, and save it, or hold it back. True where something has."""
         done = [sent for sent in self._sent if sent.future.done()]
-        if not done and not self._unsaved:
+        if not done:
             return False
         self._sent = [sent for sent in self._sent if sent not in done]
         records: dict[Want, Record] = {}
+        up = self._clock.uptime().elapsed
         for sent in done:
             result = _result_of(sent.future)
+            if not isinstance(result, Unreachable):
+                self._latency = self._latency.after([up - sent.sent_at])
             reply = Reply(sent.call, sent.sent_at, self._clock.now(), result, sent.probe)
             for record in digest(reply, self._board.read(), self._knowledge, self._budget):
                 records[record.want] = record
             self._board.publish(records.values(), wanted=self._roster.known())
-        self._save(records)
+        self._saving.take(records, counted=self._is_counted)
         return True
 
-    def _save(self, records: Mapping[Want, Record]) -> None:
-        """What cannot be saved is kept in memory and tried again with the next reply."""
-        pending = {**self._unsaved, **records}
-        try:
-            self._store.save(pending.values(), self._knowledge.changed_documents())
-        except StoreError as fault:
-            self._unsaved = pending
-            if self._board.read().poll.store_fault is None:
-                log.error("%s Nothing is lost while this process runs.", fault.words)
-            self._board.publish_poll(store_fault=fault.words)
-            return
-        self._unsaved = {}
-        self._knowledge.saved()
-        if self._board.read().poll.store_fault is not None:
-            log.info("the store can be written again")
-            self._board.publish_poll(store_fault=None)
+    def _save_in_time(self, again: datetime | None, planned: datetime | None) -> datetime | None:
+        """Save what was held back once the round is through, or as much time has passed as a round
+        takes; when to come again."""
+        left = self._saving.left()
+        if left is None:
+            return again
+        now = self._clock.now()
+        is_through = not self._sent and (planned is None or planned - now >= PAUSE)
+        if is_through or left <= timedelta(0):
+            self._saving.save()
+            return again
+        return now + left if again is None else min(again, now + left)
 
-    def _adopt(self, wants: Collection[Want]) -> None:
+    def _adopt(self, wants: Mapping[Want, Wanted]) -> None:
         """Show what the store has of what is newly wanted, before asking anybody for it."""
         board = self._board.read()
+        liveness = self._knowledge.rights.quote_liveness(self._clock.now())
+        if self._adopted[0] is wants and self._adopted[1] is liveness:
+            return
         # A quote may be made of daily bars, which must then not be asked for as if there were none.
-        daily = [Want(Feed.DAILY, want.ticker) for want in wants if want.feed is Feed.QUOTE]
+        # Live ones that nobody looks at are not, and there may be thousands.
+        days = {
+            want.ticker: None
+            for want, wanted in wants.items()
+            if want.feed in DAYS and (wanted.viewers or liveness is Liveness.END_OF_DAY)
+        }
         # And what is known of splits, before a jump of the bars is taken for one.
-        splits = [Want(Feed.SPLITS, want.ticker) for want in (*wants, *daily) if want.feed in DAYS]
-        looked_at = (*wants, *daily, *dict.fromkeys(splits), LISTING_WANT)
-        unknown = [want for want in looked_at if not board.knows(want)]
-        unseen = self._roster.unseen(unknown)
-        found = [self._store.load(want.feed, want.ticker) for want in unseen]
+        more = (Want(feed, ticker) for ticker in days for feed in (Feed.DAILY, Feed.SPLITS))
+        looked_at = dict.fromkeys((*wants, *more, LISTING_WANT))
+        unseen = self._roster.unseen(want for want in looked_at if not board.knows(want))
+        self._board.adopt(self._store.load_many(unseen))
         self._roster.saw(unseen)
-        self._board.adopt(record for record in found if record is not None)
+        self._adopted = (wants, liveness)
 
     def _lead_or_follow(self, now: datetime) -> bool:
         """Whether this process polls. One that does not shows what the other has saved."""
@@ -244,9 +281,8 @@ class Poller:
         if revision != self._revision:
             self._revision = revision
             self._knowledge.load(self._store)
-            wants = (*self._roster.union(), LISTING_WANT)
-            found = [self._store.load(want.feed, want.ticker) for want in wants]
-            self._board.publish(record for record in found if record is not None)
+            wants = (*self._roster.viewers(), LISTING_WANT)
+            self._board.publish(self._store.load_many(wants))
         self._board.publish_poll(
             heartbeat=now,
             leads=False,
@@ -256,18 +292,28 @@ class Poller:
         )
         return False
 
-    def _publish_poll(self, plan: Plan, wants: Mapping[Want, Wanted]) -> None:
+    def _publish_poll(self, plan: Plan, wants: Mapping[Want, Wanted], ledger: Ledger) -> None:
         knowledge = self._knowledge
+        if wants is not self._told:
+            self._told = wants
+            self._board.publish_poll(
+                viewers={want: wanted.viewers for want, wanted in wants.items() if wanted.viewers},
+                operators=tuple(
+                    want.ticker
+                    for want, wanted in wants.items()
+                    if not wanted.viewers and want != LISTING_WANT
+                ),
+            )
         self._board.publish_poll(
             heartbeat=self._clock.now(),
             halted=knowledge.halted,
             outage_since=knowledge.outage.since,
             due=plan.due,
-            viewers={want: wanted.viewers for want, wanted in wants.items()},
             forecast=plan.forecast,
-            ledger=self._budget.load_ledger(),
+            ledger=ledger,
             usage=knowledge.usage,
             refused={str(what): at for what, at in knowledge.rights.refused.items()},
+            latency=self._latency.usual,
         )
 
     def _run(self) -> None:
@@ -285,6 +331,7 @@ class Poller:
                 if isinstance(fault, StoreError):
                     self._board.publish_poll(store_fault=fault.words)
             self._wait_until(again)
+        _quietly(self._saving.save)
         _quietly(self._store.release_thread)
 
     def _wait_until(self, again: datetime | None) -> None:

@@ -2,18 +2,21 @@
 
 Each process publishes the sum of its own viewers' wants as one entry, so that whichever of them
 polls knows what the others' viewers look at. An entry that is not renewed lapses, as its process
-has gone.
+has gone. What the operator wants is no viewer's: the process that polls adds it from its own
+settings.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
+from operator import is_
 from typing import Any, Protocol
 
 from stocktracker.clock import Clock
-from stocktracker.model import LISTING_WANT, Feed, Want
-from stocktracker.wants import Wanted, Wants
+from stocktracker.config import Watch
+from stocktracker.model import LISTING_WANT, Feed, Listing, Want
+from stocktracker.wants import Standing, Wanted, Wants
 
 PREFIX = "wants:"
 RENEW = timedelta(seconds=30)
@@ -30,30 +33,54 @@ class Documents(Protocol):
 class Roster:
     """Used by the poller's thread only; `wants` is what its viewers write."""
 
-    def __init__(self, wants: Wants, store: Documents, clock: Clock, who: str) -> None:
+    def __init__(
+        self,
+        wants: Wants,
+        store: Documents,
+        clock: Clock,
+        who: str,
+        standing: Standing | None = None,
+    ) -> None:
         self._wants = wants
+        self._standing = standing or Standing(Watch(), clock)
         self._store = store
         self._clock = clock
         self._name = PREFIX + who
+        self._told: Mapping[Want, Wanted] | None = None
+        self._ours: list[list[Any]] = []
         self._shared: list[list[Any]] | None = None
         self._shared_at = -LAPSE
         self._looked_at = -LAPSE
         self._others: dict[Want, Wanted] = {}
         self._seen: set[Want] = set()
+        self._parts: tuple[Mapping[Want, Wanted], ...] = ()
         self._union: Mapping[Want, Wanted] = {}
 
-    def union(self) -> Mapping[Want, Wanted]:
-        """What anybody looks at, in any process."""
-        total = dict(self._wants.union())
-        for want, theirs in self._others.items():
-            ours = total.get(want)
-            total[want] = theirs if ours is None else _added(ours, theirs)
-        daily = {Want(Feed.DAILY, want.ticker) for want in total}
-        self._seen &= {*total, *daily, LISTING_WANT}
-        self._union = total
+    def union(self, listing: Listing | None = None) -> Mapping[Want, Wanted]:
+        """What anybody looks at, in any process, and what the operator wants besides.
+
+        The same object as long as that is the same.
+        """
+        parts = (self._standing.wants(listing), self._wants.union(), self._others)
+        if len(self._parts) == len(parts) and all(map(is_, parts, self._parts)):
+            return self._union
+        total = dict(parts[0])
+        for part in parts[1:]:
+            for want, theirs in part.items():
+                ours = total.get(want)
+                total[want] = theirs if ours is None else _added(ours, theirs)
+        looked_up = {
+            Want(feed, want.ticker) for want in total for feed in (Feed.DAILY, Feed.SPLITS)
+        }
+        self._seen &= {*total, *looked_up, LISTING_WANT}
+        self._parts, self._union = parts, total
         return total
 
-    def known(self) -> Iterable[Want]:
+    def viewers(self) -> Iterable[Want]:
+        """What viewers look at, in any process."""
+        return dict.fromkeys([*self._wants.union(), *self._others])
+
+    def known(self) -> Collection[Want]:
         """The wants as of the last look."""
         return self._union
 
@@ -71,10 +98,13 @@ class Roster:
         if uptime.elapsed - self._looked_at < LOOK:
             return
         self._looked_at = uptime.elapsed
-        ours = sorted(
-            [want.feed.value, want.ticker, wanted.viewers]
-            for want, wanted in self._wants.union().items()
-        )
+        union = self._wants.union()
+        if union is not self._told:
+            self._told = union
+            self._ours = sorted(
+                [want.feed.value, want.ticker, wanted.viewers] for want, wanted in union.items()
+            )
+        ours = self._ours
         if ours != self._shared or (ours and uptime.elapsed - self._shared_at >= RENEW):
             self._shared, self._shared_at = ours, uptime.elapsed
             content = {
@@ -111,7 +141,8 @@ class Roster:
                 theirs = Wanted(viewers, before.since if before else now)
                 known = heard.get(want)
                 heard[want] = theirs if known is None else _added(known, theirs)
-        self._others = heard
+        if heard != self._others:
+            self._others = heard
 
 
 def _added(one: Wanted, other: Wanted) -> Wanted:

@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from stocktracker import frontend
 from stocktracker.errors import BadTicker
 from stocktracker.export import QuoteRow, history_csv, quotes_csv
-from stocktracker.model import Feed, Outcome, Ticker, parse_ticker
+from stocktracker.model import WHOLE_MARKET, Feed, Outcome, Ticker, parse_ticker
 from stocktracker.rows import Row
 from stocktracker.runtime import Runtime, current_runtime
 
@@ -120,18 +120,27 @@ class _Collector:
             left.add_metric([str(limit)], count)
         yield left
         age = GaugeMetricFamily(
-            "stocktracker_quote_age_seconds", "Time since a quote was true", labels=["ticker"]
+            "stocktracker_quote_age_seconds",
+            "Time since a quote that somebody looks at was true",
+            labels=["ticker"],
         )
         for want in poll.viewers:
             quote = snapshot.quotes.get(want.ticker)
             if want.feed is Feed.QUOTE and quote is not None:
                 age.add_metric([want.ticker], (now - quote.as_of).total_seconds())
         yield age
+        known = (snapshot.quotes.get(ticker) for ticker in _watched(runtime))
+        oldest = min((quote.as_of for quote in known if quote is not None), default=None)
+        yield _gauge(
+            "oldest_quote_age_seconds",
+            "Time since the oldest quote of all that is watched was true",
+            float("nan") if oldest is None else (now - oldest).total_seconds(),
+        )
         yield _gauge("viewers", "Sessions that hold a lease", runtime.viewers())
         yield _gauge(
             "watched_tickers",
-            "Distinct tickers that somebody looks at",
-            len({want.ticker for want in poll.viewers}),
+            "Distinct tickers that somebody looks at, or that the operator watches",
+            len(_watched(runtime)),
         )
         yield _gauge("store_bytes", "Size of the store on disk", runtime.load_size())
         beat = (now - poll.heartbeat).total_seconds() if poll.heartbeat else float("nan")
@@ -153,8 +162,7 @@ def quotes(request: Request) -> Response:
         tickers = _asked(runtime, request.query_params.getlist("tickers"))
     except BadTicker as fault:
         return _refuse(fault.words)
-    for ticker in tickers:
-        runtime.load_stored(ticker, [Feed.QUOTE])
+    runtime.load_quotes(tickers)
     rows = [row for row in runtime.read_rows(tickers) if row.quote is not None]
     if kind == "csv":
         lines = [QuoteRow(row.ticker, row.name or None, row.quote, row.freshness) for row in rows]
@@ -167,9 +175,16 @@ def _asked(runtime: Runtime, values: Sequence[str]) -> list[Ticker]:
     listing = runtime.read().listing
     texts = [text for value in values for text in value.split(",") if text]
     if not values:
-        return sorted({want.ticker for want in runtime.read().poll.viewers if want.ticker != "*"})
+        return sorted(_watched(runtime))
     rows = listing.rows if listing else None
     return list(dict.fromkeys(parse_ticker(text, rows) for text in texts[:MOST_TICKERS]))
+
+
+def _watched(runtime: Runtime) -> set[Ticker]:
+    """What anybody looks at, and what the operator watches."""
+    poll = runtime.read().poll
+    looked_at = {want.ticker for want in poll.viewers if want.ticker != WHOLE_MARKET}
+    return looked_at.union(poll.operators)
 
 
 def quote_body(row: Row) -> dict[str, Any]:

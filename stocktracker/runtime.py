@@ -33,16 +33,16 @@ from stocktracker.knowledge import Knowledge
 from stocktracker.ledger import Allowance
 from stocktracker.markets import US, Exchange, MarketState, calendar, calendar_of, exchange_of
 from stocktracker.model import Feed, Ticker, Want
-from stocktracker.plans import Capability, Limit, Liveness, Rights
+from stocktracker.pace import most_side_by_side
+from stocktracker.plans import Capability, Liveness, Rights
 from stocktracker.poller import Poller
 from stocktracker.roster import Roster
 from stocktracker.rows import Row, make_rows
-from stocktracker.wants import Wants
+from stocktracker.wants import Standing, Wants
 from stocktracker.watchlists import DOCUMENT, Watchlists, from_document, to_document
 
 log = logging.getLogger(__name__)
 
-SIDE_BY_SIDE = 16
 DEMO_KEY = "DEMO"
 LOOK_AGAIN = timedelta(seconds=2)  # until another process's change of the watchlists is seen
 
@@ -186,6 +186,10 @@ class Runtime:
         """Have the board show what the store has, without wanting anything."""
         self._show_stored([Want(feed, ticker) for feed in feeds])
 
+    def load_quotes(self, tickers: Iterable[Ticker]) -> None:
+        """The same for the quotes of many tickers."""
+        self._show_stored([Want(Feed.QUOTE, ticker) for ticker in tickers])
+
     def close(self) -> None:
         """Stop polling, let go of the store. Once is enough."""
         self._closing.close()
@@ -197,13 +201,13 @@ class Runtime:
             return
         store = self._parts.store
         try:
-            records = [store.load(want.feed, want.ticker) for want in unknown]
+            records = store.load_many(unknown)
         except StoreError as fault:
             self.board.publish_poll(store_fault=fault.words)
             return
         finally:
             self._release_thread()
-        self.board.adopt(record for record in records if record is not None)
+        self.board.adopt(records)
 
     def _release_thread(self) -> None:
         """Streamlit's threads end with each run, and so must what they hold of the store."""
@@ -228,7 +232,7 @@ def open_runtime(settings: Settings, clock: Clock | None = None) -> Runtime:
             around_the_clock=settings.demo and settings.hours is Hours.ALWAYS,
         )
         opening.callback(fetcher.close)
-        side_by_side = how_many_side_by_side(settings.limits)
+        side_by_side = most_side_by_side(settings.limits)
         executor = ThreadPoolExecutor(side_by_side, thread_name_prefix="stocktracker-fetch")
         opening.callback(executor.shutdown, wait=False, cancel_futures=True)
         board, wants = Board(), Wants(clock)
@@ -239,7 +243,8 @@ def open_runtime(settings: Settings, clock: Clock | None = None) -> Runtime:
             refresh=settings.refresh,
             always=settings.hours is Hours.ALWAYS,
         )
-        roster = Roster(wants, store, clock, f"{os.getpid()}-{uuid.uuid4().hex[:6]}")
+        who = f"{os.getpid()}-{uuid.uuid4().hex[:6]}"
+        roster = Roster(wants, store, clock, who, Standing(settings.watch, clock))
         opening.callback(_leave, roster)
         poller = Poller(
             fetcher,
@@ -266,12 +271,6 @@ def source_folder(settings: Settings) -> str:
         return "alphavantage"
     parts = urlsplit(settings.upstream)
     return f"{parts.hostname}-{parts.port or parts.scheme}".replace(":", "-")
-
-
-def how_many_side_by_side(limits: Iterable[Limit]) -> int:
-    """As many calls at once as the shortest limit lets begin at once."""
-    shortest = min(limits, key=lambda limit: limit.period)
-    return max(1, min(shortest.count, SIDE_BY_SIDE))
 
 
 def _simulated(settings: Settings, clock: Clock, opening: ExitStack) -> str:

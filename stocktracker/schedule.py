@@ -22,7 +22,8 @@ class Forecast:
     `turn_with_one_more` the same with another ticker. On an end-of-day plan both are a day, and
     `calls_a_day` is what the watched tickers cost; `spare` is how many of the day's calls can be
     had now for what is no price, the closes to come having the first claim, and `spare_at` from
-    when on there is one within a day.
+    when on there is one within a day. `for_operator` is how many of a round's or a day's calls are
+    only for what the operator watches.
     """
 
     turn: timedelta
@@ -30,3 +31,4 @@ class Forecast:
     calls_a_day: int | None
     spare: int | None = None
     spare_at: datetime | None = None
+    for_operator: int = 0

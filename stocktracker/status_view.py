@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from stocktracker import ui, wording
+from stocktracker.board import Poll
 from stocktracker.charts import usage_figure
 from stocktracker.model import Attempt, Feed, Outcome, Ticker, Want
 from stocktracker.palette import DARK, LIGHT
@@ -18,6 +19,8 @@ from stocktracker.plotting import CONFIG
 from stocktracker.runtime import Runtime
 from stocktracker.schedule import Due
 from stocktracker.usage import Usage
+
+MOST_OPERATORS = 200  # tickers that only the operator watches, beyond which a sum stands for them
 
 
 def figures(runtime: Runtime) -> None:
@@ -92,14 +95,16 @@ def due_table(runtime: Runtime, tickers: Sequence[Ticker]) -> None:
     poll = snapshot.poll
     if not poll.due:
         st.info("Nobody watches anything, so nothing is asked.", icon=":material/bedtime:")
+    if poll.operators:
+        st.markdown(f":material/visibility: {operators_watch(poll)}")
+    own = [Want(feed, ticker) for ticker in tickers for feed in (Feed.QUOTE, Feed.DAILY)]
     resting = {
         want: Due(None, "on nobody's screen")
-        for ticker in tickers
-        for want in (Want(Feed.QUOTE, ticker), Want(Feed.DAILY, ticker))
+        for want in own
         if want in snapshot.attempts and want not in poll.due
     }
     lines = []
-    for want, due in {**poll.due, **resting}.items():
+    for want, due in {**_looked_at(poll, own), **resting}.items():
         attempt = snapshot.attempts.get(want)
         lines.append(
             {
@@ -130,6 +135,33 @@ def due_table(runtime: Runtime, tickers: Sequence[Ticker]) -> None:
             "why": st.column_config.TextColumn("Why then", width="medium"),
         },
     )
+
+
+def operators_watch(poll: Poll) -> str:
+    """What the operator has kept up to date though nobody looks, and what that takes."""
+    count = len(poll.operators)
+    tickers = "1 ticker" if count == 1 else f"{count:,} tickers"
+    line = f"The operator watches {tickers} that nobody looks at"
+    forecast = poll.forecast
+    if forecast is None:
+        return f"{line}."
+    calls = forecast.for_operator
+    number = "1 call" if calls == 1 else f"{calls:,} calls"
+    if forecast.calls_a_day is not None:
+        return f"{line}: {number} a trading day."
+    return f"{line}: {number} in each round of {wording.age(forecast.turn)}."
+
+
+def _looked_at(poll: Poll, own: Sequence[Want]) -> Mapping[Want, Due]:
+    """What is due, without what only the operator watches where that is more than a table holds."""
+    if len(poll.operators) <= MOST_OPERATORS:
+        return poll.due
+    hidden = set(poll.operators) - {want.ticker for want in own}
+    return {
+        want: due
+        for want, due in poll.due.items()
+        if want.ticker not in hidden or _viewers(poll.viewers, want)
+    }
 
 
 def _viewers(viewers: Mapping[Want, int], want: Want) -> int:

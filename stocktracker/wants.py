@@ -13,14 +13,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from stocktracker.clock import Clock
-from stocktracker.model import Want
+from stocktracker.config import Watch
+from stocktracker.model import LISTING_WANT, Feed, Listing, Ticker, Want
 
 LEASE = timedelta(seconds=90)
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """How many viewers look at something, and since when somebody does without a break."""
+    """How many viewers look at something, and since when somebody does without a break.
+
+    No viewer: only the operator wants it.
+    """
 
     viewers: int
     since: datetime
@@ -41,6 +45,7 @@ class Wants:
         self._lock = threading.Lock()
         self._leases: dict[str, Lease] = {}
         self._since: dict[Want, datetime] = {}
+        self._union: Mapping[Want, Wanted] | None = {}  # None: to be made anew
 
     def renew(self, viewer: str, wants: Iterable[Want]) -> bool:
         """This viewer looks at exactly these now. True where somebody wants something new."""
@@ -48,6 +53,9 @@ class Wants:
         now = self._clock.now()
         with self._lock:
             until = self._clock.uptime().elapsed + self._lease
+            before = self._leases.get(viewer)
+            if before is None or before.wants != wanted:
+                self._union = None
             self._leases[viewer] = Lease(wanted, until)
             new = [want for want in wanted if want not in self._since]
             self._since.update(dict.fromkeys(new, now))
@@ -56,23 +64,58 @@ class Wants:
     def release(self, viewer: str) -> None:
         """The viewer has gone; unknown ones are none. Cheap: it runs on the server's event loop."""
         with self._lock:
-            self._leases.pop(viewer, None)
+            if self._leases.pop(viewer, None) is not None:
+                self._union = None
 
     def union(self) -> Mapping[Want, Wanted]:
-        """What anybody looks at now. Lapsed leases are forgotten here."""
+        """What anybody looks at now; the same object as long as that is the same.
+
+        Lapsed leases are forgotten here.
+        """
         with self._lock:
             up = self._clock.uptime().elapsed
             for viewer in [who for who, lease in self._leases.items() if lease.lapses_at <= up]:
                 del self._leases[viewer]
+                self._union = None
+            if self._union is not None:
+                return self._union
             viewers: dict[Want, int] = {}
             for lease in self._leases.values():
                 for want in lease.wants:
                     viewers[want] = viewers.get(want, 0) + 1
             self._since = {want: since for want, since in self._since.items() if want in viewers}
-            return {want: Wanted(count, self._since[want]) for want, count in viewers.items()}
+            self._union = {
+                want: Wanted(count, self._since[want]) for want, count in viewers.items()
+            }
+            return self._union
 
     def viewers(self) -> int:
         """How many hold a lease, lapsed ones apart."""
         with self._lock:
             up = self._clock.uptime().elapsed
             return sum(1 for lease in self._leases.values() if lease.lapses_at > up)
+
+
+class Standing:
+    """What the operator wants even when nobody looks: some tickers, or all that are listed."""
+
+    def __init__(self, watch: Watch, clock: Clock) -> None:
+        self._everything = watch.everything
+        self._clock = clock
+        self._since = clock.now()
+        self._listing: Listing | None = None
+        # Of everything only the listing can be wanted before it is known.
+        first = [LISTING_WANT] if watch.everything else _quotes(watch.tickers)
+        self._wants = dict.fromkeys(first, Wanted(0, self._since))
+
+    def wants(self, listing: Listing | None) -> Mapping[Want, Wanted]:
+        """The quotes of these; the same object as long as the listing is the same."""
+        if self._everything and listing is not None and listing is not self._listing:
+            self._listing = listing
+            new = Wanted(0, self._clock.now())
+            self._wants = {want: self._wants.get(want, new) for want in _quotes(listing.rows)}
+        return self._wants
+
+
+def _quotes(tickers: Iterable[Ticker]) -> list[Want]:
+    return [Want(Feed.QUOTE, ticker) for ticker in tickers]

@@ -19,6 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stocktracker.agenda import needed
 from stocktracker.board import Board
 from stocktracker.due import Known, Turn, turn_of
 from stocktracker.ledger import Ledger
@@ -34,7 +35,7 @@ from stocktracker.model import (
     Ticker,
     Want,
 )
-from stocktracker.planner import BULK_SIZE, TOGETHER, Allowed, Plan, make_plan, needed
+from stocktracker.planner import BULK_SIZE, TOGETHER, Allowed, Plan, make_plan
 from stocktracker.plans import (
     DAY,
     MINUTE,

@@ -193,7 +193,8 @@ def year_of_bars(seed: int, ticker: Ticker, year: int) -> DailyBars:
     )
 
 
-@lru_cache(maxsize=4096)
+# A session of all that are listed: who asks for their quotes asks again in twenty seconds.
+@lru_cache(maxsize=16384)
 def session_path(seed: int, ticker: Ticker, day: date) -> SessionPath:
     path = daily_path(seed, ticker, max(day.year, ANCHOR_DAY.year))
     index = path.trading.index[day]
@@ -214,13 +215,18 @@ def after_hours(seed: int, ticker: Ticker, session: Session) -> Floats:
     """
     close = float(session_path(seed, ticker, session.day).knots[-1])
     length = (calendar_of(ticker).next_session(session.close).open - session.close) // MINUTE
+    phases = 2 * np.pi * numbers(seed, ticker, "after hours").random(len(WOBBLE_MINUTES))
+    sines, cosines, begin = _waves(length)
+    return _cents(close * (1 + begin * (np.cos(phases) @ sines + np.sin(phases) @ cosines)))
+
+
+@lru_cache(maxsize=32)
+def _waves(length: int) -> tuple[Floats, Floats, Floats]:
+    """For each minute up to `length`, the waves that a price wobbles in, and how much of them."""
     minutes = np.arange(length + 1)
-    phases = numbers(seed, ticker, "after hours").random(len(WOBBLE_MINUTES))
-    wobble = sum(
-        share * np.sin(2 * np.pi * (minutes / period + phase))
-        for (period, share), phase in zip(WOBBLE_MINUTES, phases, strict=True)
-    )
-    return _cents(close * (1 + WOBBLE * np.minimum(minutes / 10, 1) * wobble))
+    turns = np.array([2 * np.pi * minutes / period for period, _ in WOBBLE_MINUTES])
+    shares = np.array([[share] for _, share in WOBBLE_MINUTES])
+    return shares * np.sin(turns), shares * np.cos(turns), WOBBLE * np.minimum(minutes / 10, 1)
 
 
 def coefficient_on(seed: int, ticker: Ticker, day: date) -> float:
