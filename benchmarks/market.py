@@ -129,7 +129,7 @@ def _server(upstream: str, store: Path, more: Mapping[str, str]) -> Iterator[tup
 @contextmanager
 def _running(command: list[str], settings: Mapping[str, str], url: str) -> Iterator[int]:
     ours = {name: text for name, text in os.environ.items() if "STOCKTRACKER" not in name}
-    with subprocess.Popen(  # noqa: S603 our own programs
+    with subprocess.Popen(
         command,
         cwd=ROOT,
         env={**ours, **settings},
