@@ -417,6 +417,13 @@ def screened(start: Start, open_page: Open) -> App:
     return app
 
 
+def open_screener(open_page: Open, url: str) -> Page:
+    """Thirty tickers, their lines of thirty days and two browsers may keep a machine busy."""
+    page = open_page(url)
+    page.set_default_timeout(LATE)
+    return page
+
+
 def quoted(app: App) -> list[str]:
     return [each["ticker"] for each in app.get("/api/quotes").json()["quotes"]]
 
@@ -440,7 +447,7 @@ def wait_for_order(page: Page, name: str, *, falling: bool) -> None:
 def test_screener_filters_and_orders_and_its_address_opens_the_same(
     screened: App, open_page: Open
 ) -> None:
-    page = open_page(f"{screened.url}/market?tickers=AAPL")
+    page = open_screener(open_page, f"{screened.url}/market?tickers=AAPL")
     page.get_by_role("tab", name="Screener").click()
     expect(page.get_by_text("30 of 30 fit")).to_be_visible()
     wait_for_order(page, "Change %", falling=True)
@@ -457,7 +464,7 @@ def test_screener_filters_and_orders_and_its_address_opens_the_same(
     wait_for_order(page, "In range", falling=False)
     assert min(float(row["Volume"]) for row in rows(page)) >= 20e6
 
-    other = open_page(page.url)
+    other = open_screener(open_page, page.url)
     expect(other.get_by_text("Only volume from 20.0M · NASDAQ")).to_be_visible()
     wait_for_exchange(other, "NASDAQ")
     wait_for_order(other, "In range", falling=False)
@@ -470,7 +477,7 @@ def test_screener_filters_and_orders_and_its_address_opens_the_same(
 def test_screener_keeps_order_and_scrolling_while_prices_move(
     screened: App, open_page: Open
 ) -> None:
-    page = open_page(f"{screened.url}/market?market=Screener&tickers=AAPL")
+    page = open_screener(open_page, f"{screened.url}/market?market=Screener&tickers=AAPL")
     wait_for_order(page, "Change %", falling=True)
     frame = page.get_by_test_id("stDataFrame")
     table, scroller = frame.get_by_test_id("data-grid-canvas"), frame.locator(".dvn-scroller")
@@ -495,7 +502,9 @@ def test_screener_keeps_order_and_scrolling_while_prices_move(
 def test_selected_rows_of_the_screener_become_tickers_of_ones_own(
     screened: App, open_page: Open
 ) -> None:
-    page = open_page(f"{screened.url}/market?market=Screener&tickers=AAPL&exchange=NYSE")
+    page = open_screener(
+        open_page, f"{screened.url}/market?market=Screener&tickers=AAPL&exchange=NYSE"
+    )
     expect(page.get_by_text("Only NYSE")).to_be_visible()
     page.get_by_text("Select rows", exact=True).click()
     expect(page.get_by_text("Select rows at the left of the table.")).to_be_visible()
