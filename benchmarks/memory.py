@@ -16,7 +16,9 @@ TABS = 16  # on each of two pages
 TICKS, COMINGS = 25_000, 1_000
 AT_ONCE = 25
 PAGES = {"Live": "", "History": "history"}
-LONGEST_COMING, LONGEST_TICKING = 40.0, 110.0  # seconds; what was not done by then is said
+LONGEST_COMING, LONGEST_TICKING = 45.0, 110.0  # seconds; what was not done by then is said
+# Streamlit keeps this many sessions for a minute after they have gone, in case they come back.
+KEPT = 128
 FLAT = 10.0  # MiB more at the end than after the first part
 
 
@@ -41,7 +43,9 @@ def measure(ticks: int = TICKS, comings: int = COMINGS) -> list[Row]:
             viewers.close("guests")
             return AT_ONCE
 
-        left_by_guests = _growth(server, come_and_go, comings, 0.25, LONGEST_COMING)
+        left_by_guests = _growth(
+            server, come_and_go, comings, part=0.25, longest=LONGEST_COMING, least=2 * KEPT
+        )
         for group, page in PAGES.items():
             viewers.open(group, server.port, TABS - 1, [query()], page=page)
 
@@ -52,7 +56,7 @@ def measure(ticks: int = TICKS, comings: int = COMINGS) -> list[Row]:
                 done += viewers.closed(group, 1, "page")["ticks"]
             return done
 
-        left_by_ticks = _growth(server, tick, ticks, 0.2, LONGEST_TICKING)
+        left_by_ticks = _growth(server, tick, ticks, part=0.2, longest=LONGEST_TICKING, least=500)
         end = server.rss() / MIB
     guests, ticking = left_by_guests, left_by_ticks
     return [
@@ -75,13 +79,23 @@ def measure(ticks: int = TICKS, comings: int = COMINGS) -> list[Row]:
 
 
 def _growth(
-    server: Process, work: Callable[[], int], times: int, part: float, longest: float
+    server: Process,
+    work: Callable[[], int],
+    times: int,
+    *,
+    part: float,
+    longest: float,
+    least: int,
 ) -> Growth:
-    """Do it so often, or for so long; what it grew by since the first part of either."""
+    """Do it so often, or for so long; what it grew by since the first part of either.
+
+    The first part is of `least` times at least, and so is what comes after it.
+    """
     began = time.monotonic()
     done = first = before = 0
-    while done < times and time.monotonic() - began < longest:
+    while done < times and (time.monotonic() - began < longest or done < first + least):
         done += work()
-        if not before and (done >= times * part or time.monotonic() - began > longest * part):
+        late = time.monotonic() - began > longest * part
+        if not before and done >= min(least, times * part) and (late or done >= times * part):
             first, before = done, server.rss()
     return Growth(first, done, server.rss() - before)
