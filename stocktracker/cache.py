@@ -1,8 +1,7 @@
 """The store: what survives a restart, keyed by feed and ticker.
 
-Two levels, as one is about bytes and the other about meaning. `BytesDisk` keeps diskcache from
-writing anything but plain bytes inside SQLite: no object serialisation that could run code, no
-value files that a kill could lose. `DiskStore` turns records into bytes and back.
+Two levels, as one is about bytes and the other about meaning. `disk.py` keeps diskcache from
+writing anything but plain bytes inside SQLite. `DiskStore` turns records into bytes and back.
 
 Nothing expires and nothing is evicted; freshness is judged by whoever reads. An entry that cannot
 be read is a miss and is logged; it stays where it is until a good one replaces it.
@@ -26,13 +25,13 @@ from typing import IO, Any, Protocol
 import diskcache
 
 from stocktracker import encoding
+from stocktracker.disk import BytesDisk
 from stocktracker.errors import StoreError
 from stocktracker.model import Attempt, Data, Feed, Outcome, Quote, Record, Ticker, Want
 
 log = logging.getLogger(__name__)
 
 BUSY = timedelta(seconds=5)  # how long SQLite waits for another writer
-BIGGEST = 64 << 20
 SCHEMA = "v1"  # part of every key, so that another shape is not found rather than misread
 LOCK = "poller.lock"
 AT_ONCE = 5000  # wants that one statement looks up
@@ -101,42 +100,6 @@ class Store(Protocol):
         ...
 
     def close(self) -> None: ...
-
-
-class BytesDisk(diskcache.Disk):  # type: ignore[misc]
-    """Rows are text keys and bytes inside the database; any other row is refused on reading."""
-
-    def __init__(self, directory: str, **_ignored: Any) -> None:
-        super().__init__(directory, min_file_size=BIGGEST * 2, pickle_protocol=0)
-
-    def put(self, key: object) -> tuple[str, bool]:
-        if type(key) is not str:
-            raise TypeError("keys are text")
-        return key, True
-
-    def get(self, key: object, raw: bool) -> str:
-        if not raw or type(key) is not str:
-            raise ValueError("a key that is not ours")
-        return key
-
-    def store(self, value: object, read: bool, key: object = None) -> Any:  # noqa: ARG002
-        if read or type(value) is not bytes:
-            raise TypeError("values are bytes")
-        return 0, diskcache.core.MODE_RAW, None, sqlite3.Binary(zlib.compress(value, 1))
-
-    def fetch(self, mode: int, filename: object, value: object, read: bool) -> bytes:
-        if mode != diskcache.core.MODE_RAW or filename is not None or read:
-            raise ValueError("a row that is not ours")
-        if type(value) is not bytes:
-            raise ValueError("a row that is not ours")
-        inflater = zlib.decompressobj()
-        content = inflater.decompress(value, BIGGEST)
-        if inflater.unconsumed_tail or not inflater.eof:
-            raise ValueError("too big or torn")
-        return content
-
-    def remove(self, file_path: object) -> None:
-        """No row of ours has a file, so there is none to remove, whatever a row says."""
 
 
 class DiskStore:

@@ -30,7 +30,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stocktracker import encoding
-from stocktracker.cache import BIGGEST, DiskStore, open_store
+from stocktracker.cache import DiskStore, open_store
+from stocktracker.disk import BIGGEST
 from stocktracker.errors import StoreError
 from stocktracker.model import (
     LISTING_WANT,
