@@ -788,14 +788,20 @@ def test_a_month_of_intraday_bars_is_asked_for_where_the_newest_do_not_reach(
 # What people are told
 
 
+def live(turn: int, with_one_more: int) -> Forecast:
+    """Where only viewers watch, theirs is the round of all."""
+    round_takes = turn * SECOND
+    return Forecast(round_takes, with_one_more * SECOND, None, turn_of_all=round_takes)
+
+
 @pytest.mark.parametrize(
     ("plan", "limits", "watched", "expected"),
     [
         (END_OF_DAY, "1/second,25/day", 3, Forecast(DAY, DAY, 4)),
-        (REALTIME, "5/minute", 1, Forecast(20 * SECOND, 24 * SECOND, None)),
-        (REALTIME, "5/minute", 10, Forecast(120 * SECOND, 132 * SECOND, None)),
-        (BULK, "5/minute", 10, Forecast(20 * SECOND, 20 * SECOND, None)),
-        (REALTIME, "300/minute", 10, Forecast(20 * SECOND, 20 * SECOND, None)),
+        (REALTIME, "5/minute", 1, live(20, 24)),
+        (REALTIME, "5/minute", 10, live(120, 132)),
+        (BULK, "5/minute", 10, live(20, 20)),
+        (REALTIME, "300/minute", 10, live(20, 20)),
     ],
 )
 def test_people_are_told_how_long_a_round_takes(
