@@ -220,7 +220,9 @@ def foresee(agenda: Agenda, known: Known, allowed: Allowed, spread: timedelta) -
         daily = [want for want in agenda.others if want.feed in (Feed.DAILY, Feed.LISTING)]
         operators = sum(1 for want in daily if is_operators(want, agenda.needs[want]))
         return Forecast(DAY, DAY, len(daily), for_operator=operators)
-    calls = quote_calls(agenda)
+    calls, seen = quote_calls(agenda), quote_calls(agenda, but_operators=True)
+    # Viewers go first, so theirs is the round that the operator's watch does not lengthen.
+    ours = seen or calls
     grows = 0 if known.rights.has(Capability.BULK_QUOTES, known.now) else 1
     per_call = max(
         (limit.period / limit.count for limit in allowed.limits if limit.period < DAY),
@@ -228,8 +230,9 @@ def foresee(agenda: Agenda, known: Known, allowed: Allowed, spread: timedelta) -
     )
     more = spread * (calls + grows) / calls if calls else spread
     return Forecast(
-        turn=max(known.refresh, spread, per_call * calls),
-        turn_with_one_more=max(known.refresh, more, per_call * (calls + grows)),
+        turn=max(known.refresh, spread, per_call * ours),
+        turn_with_one_more=max(known.refresh, more, per_call * (ours + grows)),
         calls_a_day=None,
-        for_operator=calls - quote_calls(agenda, but_operators=True),
+        for_operator=calls - seen,
+        turn_of_all=max(known.refresh, spread, per_call * calls),
     )

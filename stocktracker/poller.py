@@ -55,7 +55,7 @@ class Fetches(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Sent:
     """A call that is on its way."""
 
@@ -143,10 +143,14 @@ class Poller:
         ledger = self._budget.load_ledger()
         plan = self._plan(wants, ledger)
         self._publish_poll(plan, wants, ledger)
+        again = plan.wake_at
         if self._send(plan.calls, plan.apart):
             # Before the replies are shown: what they cost is never news after them.
             self._board.publish_poll(ledger=self._budget.load_ledger())
-        again = self._clock.now() if self._take_in_replies() else plan.wake_at
+        elif plan.calls:
+            again = self._clock.now() + PAUSE
+        if self._take_in_replies():
+            again = self._clock.now()
         return self._save_in_time(again, plan.wake_at)
 
     def _plan(self, wants: Mapping[Want, Wanted], ledger: Ledger) -> Plan:

@@ -39,7 +39,9 @@ def figures(runtime: Runtime) -> None:
     since = f" since {wording.instant(poll.since, ui.zone(), now=now)}" if poll.since else ""
     heart = f"heartbeat {wording.age(now - beat)} ago" if beat else "no heartbeat"
     colour = "green" if alive else "red"
-    st.markdown(f":{colour}[:material/favorite:] {who}{since} · {heart}".replace("now ago", "now"))
+    answers = f" · answers take {poll.latency.total_seconds():.1f} s" if poll.latency else ""
+    line = f":{colour}[:material/favorite:] {who}{since} · {heart}{answers}"
+    st.markdown(line.replace("now ago", "now"))
 
 
 def _last_day(usage: Usage, now: datetime) -> dict[Outcome, int]:
@@ -147,9 +149,9 @@ def operators_watch(poll: Poll) -> str:
         return f"{line}."
     calls = forecast.for_operator
     number = "1 call" if calls == 1 else f"{calls:,} calls"
-    if forecast.calls_a_day is not None:
+    if forecast.turn_of_all is None:
         return f"{line}: {number} a trading day."
-    return f"{line}: {number} in each round of {wording.age(forecast.turn)}."
+    return f"{line}: {number} in each round of {wording.age(forecast.turn_of_all)}."
 
 
 def _looked_at(poll: Poll, own: Sequence[Want]) -> Mapping[Want, Due]:

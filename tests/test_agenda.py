@@ -117,7 +117,7 @@ EVENTS: list[Callable[[Kept, st.DataObject], None]] = [
 ]
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.too_slow])
 @given(desks(), st.lists(st.sampled_from(EVENTS), max_size=15), st.data())
 def test_whatever_happens_a_kept_agenda_decides_as_a_fresh_one(
     desk: Desk, events: list[Callable[[Kept, Any], None]], data: Any

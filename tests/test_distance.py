@@ -138,6 +138,7 @@ class Far:
     travelling: Travelling
     wants: Wants
     board: Board
+    store: DiskStore
     poller: Poller
 
     def live(self, length: timedelta, *tickers: str) -> None:
@@ -150,6 +151,9 @@ class Far:
                 renew += 30 * SECOND
             again = self.poller.step()
             self.travelling.pass_time(min(again or end, end, renew if tickers else end))
+
+    def clock_seconds(self) -> float:
+        return (self.clock.now() - utc(MONDAY)).total_seconds()
 
     def answers(self) -> dict[str, list[datetime]]:
         """When upstream was asked about each ticker."""
@@ -195,7 +199,7 @@ def far_away(
             executor=travelling,
             side_by_side=most_side_by_side(plan.limits),
         )
-        yield Far(clock, upstream, travelling, wants, board, poller)
+        yield Far(clock, upstream, travelling, wants, board, store, poller)
 
 
 MEMORY = Path("/dev/shm")  # noqa: S108
@@ -277,6 +281,27 @@ def test_a_bulk_round_over_thousands_is_no_older_than_need_be() -> None:
         assert far.upstream.refused == 0
         assert far.longest_wait() <= 1.05 * 24 * SECOND
         assert {len(call.tickers) for _, call in far.upstream.arrived} == {100}
+
+
+def test_a_kill_at_any_time_loses_at_most_the_quotes_of_one_cycle_and_no_call() -> None:
+    """What is on disk, while nobody has stopped the poller: little more than a save a cycle."""
+    watched = [f"T{number}" for number in range(20)]
+    with far_away("premium-75", LATENCIES["mixed"], watched) as far:
+        for _ in range(20):
+            far.live(timedelta(seconds=4.7))
+            stored = {each.ticker: each.data for each in far.store.load_all(Feed.QUOTE)}
+            for ticker, shown in far.board.read().quotes.items():
+                kept = stored.get(ticker)
+                first = len(far.answers()[ticker]) == 1
+                assert first or isinstance(kept, Quote)
+                if isinstance(kept, Quote):
+                    assert shown.fetched_at - kept.fetched_at <= 21 * SECOND
+            assert far.store.revision() <= far.clock_seconds() / 20 + 2
+            budget = far.store.load_document("budget")
+            assert budget is not None
+            minute_ago = far.clock.now() - MINUTE
+            recent = [at for at, _ in far.upstream.arrived if at > minute_ago]
+            assert len(budget["taken"]) >= len(recent)
 
 
 def test_all_calls_of_a_day_are_used_on_the_free_plan() -> None:

@@ -278,6 +278,56 @@ def test_what_has_waited_longest_comes_first(desk: Desk) -> None:
     assert desk.tickers() == ["C", "A", "D", "B"]
 
 
+def test_what_a_viewer_looks_at_goes_before_what_only_the_operator_watches(desk: Desk) -> None:
+    """A viewer's first quote before all, then refreshes for viewers, then the operator's."""
+    desk.watch(*quotes("NEW", "OLD"))
+    desk.asked(*quotes("OLD", "THEIRS"), at=desk.now - HOUR)
+    for ticker in ("THEIRS", "FIRST"):
+        desk.wants[want(Feed.QUOTE, ticker)] = Wanted(0, desk.now - DAY)
+    desk.possible = 3
+    assert desk.tickers() == ["NEW", "OLD", "FIRST"]
+    desk.possible = 4
+    assert desk.tickers() == ["NEW", "OLD", "FIRST", "THEIRS"]
+
+
+def test_where_bulk_is_refused_thousands_of_the_operators_starve_no_viewer(desk: Desk) -> None:
+    desk.limits, desk.always = parse_limits("1200/minute"), True
+    for number in range(2000):
+        desk.wants[want(Feed.QUOTE, f"T{number}")] = Wanted(0, desk.now - DAY)
+    desk.watch(*quotes("IBM"))
+    asked, slot = [], desk.now
+    for _ in range(900):  # three quarters of a minute
+        desk.extra["slot"] = slot
+        for call in desk.make_plan().calls:
+            asked += [desk.now] if "IBM" in call.tickers else []
+            desk.asked(*call.wants)
+        slot += MINUTE / 1200
+        desk.now = slot
+    assert [at - asked[0] for at in asked] == [0 * SECOND, 20 * SECOND, 40 * SECOND]
+
+
+@pytest.mark.parametrize(
+    ("plan", "operators", "viewers", "calls"),
+    [
+        (BULK, 250, 0, 3),
+        (BULK, 250, 60, 3),
+        (BULK, 30, 60, 0),
+        (REALTIME, 30, 60, 30),
+        (END_OF_DAY, 7, 3, 7),
+    ],
+)
+def test_people_are_told_what_the_operators_watch_takes(
+    plan: str, operators: int, viewers: int, calls: int
+) -> None:
+    desk = Desk(utc(MONDAY_NOON), plan=plan)
+    desk.watch(*quotes(*(f"V{number}" for number in range(viewers))))
+    for number in range(operators):
+        desk.wants[want(Feed.QUOTE, f"T{number}")] = Wanted(0, desk.now)
+    forecast = desk.make_plan().forecast
+    assert forecast is not None
+    assert forecast.for_operator == calls
+
+
 def test_of_those_that_were_never_asked_the_first_wanted_comes_first(desk: Desk) -> None:
     desk.watch(*quotes("LATE"), since=desk.now - SECOND)
     desk.watch(*quotes("EARLY"), since=desk.now - MINUTE)
@@ -738,14 +788,20 @@ def test_a_month_of_intraday_bars_is_asked_for_where_the_newest_do_not_reach(
 # What people are told
 
 
+def live(turn: int, with_one_more: int) -> Forecast:
+    """Where only viewers watch, theirs is the round of all."""
+    round_takes = turn * SECOND
+    return Forecast(round_takes, with_one_more * SECOND, None, turn_of_all=round_takes)
+
+
 @pytest.mark.parametrize(
     ("plan", "limits", "watched", "expected"),
     [
         (END_OF_DAY, "1/second,25/day", 3, Forecast(DAY, DAY, 4)),
-        (REALTIME, "5/minute", 1, Forecast(20 * SECOND, 24 * SECOND, None)),
-        (REALTIME, "5/minute", 10, Forecast(120 * SECOND, 132 * SECOND, None)),
-        (BULK, "5/minute", 10, Forecast(20 * SECOND, 20 * SECOND, None)),
-        (REALTIME, "300/minute", 10, Forecast(20 * SECOND, 20 * SECOND, None)),
+        (REALTIME, "5/minute", 1, live(20, 24)),
+        (REALTIME, "5/minute", 10, live(120, 132)),
+        (BULK, "5/minute", 10, live(20, 20)),
+        (REALTIME, "300/minute", 10, live(20, 20)),
     ],
 )
 def test_people_are_told_how_long_a_round_takes(

@@ -9,10 +9,11 @@ from datetime import timedelta
 import pytest
 
 from stocktracker.cache import DiskStore
-from stocktracker.model import LISTING_WANT, Feed, Ticker, Want
+from stocktracker.config import Watch
+from stocktracker.model import LISTING_WANT, Feed, Listed, Listing, Ticker, Want
 from stocktracker.roster import LAPSE, PREFIX, RENEW, Roster
-from stocktracker.wants import LEASE, Wanted, Wants
-from tests.helpers import FakeClock
+from stocktracker.wants import LEASE, Standing, Wanted, Wants
+from tests.helpers import FakeClock, utc
 
 IBM = Want(Feed.QUOTE, Ticker("IBM"))
 AAPL = Want(Feed.QUOTE, Ticker("AAPL"))
@@ -392,3 +393,76 @@ def test_the_wants_of_the_last_look_are_known(ours: Process) -> None:
     assert list(ours.roster.known()) == []
     ours.roster.union()
     assert list(ours.roster.known()) == [IBM]
+
+
+# What the operator wants
+
+OPERATORS = Watch((Ticker("IBM"), Ticker("KO")))
+KO = Want(Feed.QUOTE, Ticker("KO"))
+
+
+def listing(*tickers: str) -> Listing:
+    rows = {Ticker(each): Listed(Ticker(each), each, "NYSE", "Stock") for each in tickers}
+    return Listing(rows, utc("2026-11-23T15:00"), "test")
+
+
+def test_what_the_operator_wants_is_wanted_with_nobody_there(
+    store: DiskStore, clock: FakeClock
+) -> None:
+    roster = Roster(Wants(clock), store, clock, "ours", Standing(OPERATORS, clock))
+    since = clock.now()
+    clock.tick(500)
+    assert roster.union() == {IBM: Wanted(0, since), KO: Wanted(0, since)}
+
+
+def test_a_viewer_who_leaves_leaves_what_the_operator_wants_and_no_more(
+    store: DiskStore, clock: FakeClock
+) -> None:
+    wants = Wants(clock)
+    roster = Roster(wants, store, clock, "ours", Standing(OPERATORS, clock))
+    alone = roster.union()
+    wants.renew("one", [IBM, AAPL])
+    assert {want: each.viewers for want, each in roster.union().items()} == {
+        IBM: 1,
+        AAPL: 1,
+        KO: 0,
+    }
+    wants.release("one")
+    assert roster.union() == alone
+
+
+def test_everything_is_what_is_listed_and_before_that_the_listing(clock: FakeClock) -> None:
+    standing = Standing(Watch(everything=True), clock)
+    since = clock.now()
+    assert standing.wants(None) == {LISTING_WANT: Wanted(0, since)}
+    clock.tick(60)
+    assert set(standing.wants(listing("IBM", "KO"))) == {IBM, KO}
+    clock.tick(60)
+    later = standing.wants(listing("IBM", "AAPL"))
+    assert later == {IBM: Wanted(0, since + timedelta(seconds=60)), AAPL: Wanted(0, clock.now())}
+
+
+def test_while_nothing_changes_the_same_object_is_wanted(
+    store: DiskStore, clock: FakeClock
+) -> None:
+    """Which is how the poller knows that it need not look through thousands."""
+    wants = Wants(clock)
+    roster = Roster(wants, store, clock, "ours", Standing(OPERATORS, clock))
+    wants.renew("one", [AAPL])
+    before = roster.union()
+    clock.tick(30)
+    wants.renew("one", [AAPL])
+    roster.share(clock.now())
+    assert roster.union() is before
+    clock.tick(90)
+    assert roster.union() is not before
+    assert AAPL not in roster.union()
+
+
+def test_what_the_operator_wants_is_not_told_to_other_processes(
+    theirs: Process, store: DiskStore, clock: FakeClock
+) -> None:
+    roster = Roster(Wants(clock), store, clock, "ours", Standing(OPERATORS, clock))
+    roster.share(clock.now())
+    theirs.share()
+    assert theirs.viewers() == {}
