@@ -147,7 +147,7 @@ class Browser:
 
     @property
     def page_fragment(self) -> str | None:
-        """The fragment that fires most often: the page's own, not the strip around it."""
+        """The fragment that fires most often."""
         return min(self.timers, key=lambda each: self.timers[each], default=None)
 
     def unanswered(self, older_than: float) -> int:

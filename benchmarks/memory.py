@@ -52,7 +52,6 @@ def measure(ticks: int = TICKS, comings: int = COMINGS) -> list[Row]:
         def tick() -> int:
             done = 0
             for group in PAGES:
-                viewers.closed(group, 0.02, "other")  # what keeps a viewer's lease
                 done += viewers.closed(group, 1, "page")["ticks"]
             return done
 

@@ -29,10 +29,9 @@ class Cost:
     milliseconds: list[float] = field(default_factory=list)
     bytes: list[float] = field(default_factory=list)
 
-    def add(self, server: Process, viewers: Viewers, group: str, seconds: float, what: str) -> None:
-        viewers.closed(group, 0.05, "other")  # what keeps a viewer's lease
+    def add(self, server: Process, viewers: Viewers, group: str, seconds: float) -> None:
         before = server.cpu()
-        told = viewers.closed(group, seconds, what)
+        told = viewers.closed(group, seconds, "page")
         self.milliseconds.append(1000 * (server.cpu() - before) / told["ticks"])
         self.bytes.append(told["bytes"] / told["ticks"])
 
@@ -48,18 +47,15 @@ def measure(seconds: float = 1.0, blocks: int = 5) -> list[Row]:
             viewers.settle(group)
             viewers.open(group, server.port, TABS - 1, [link], page=address)
         page = {group: Cost() for group in servers}
-        whole = {group: Cost() for group in (LIVE, LIVE_FLOOR)}
         for _ in range(blocks):
             for group, cost in page.items():
-                cost.add(servers[group], viewers, group, seconds, "page")
-            for group, cost in whole.items():
-                cost.add(servers[group], viewers, group, seconds, "all")
+                cost.add(servers[group], viewers, group, seconds)
         paced = {}
         for group in (LIVE, LIVE_FLOOR, TTL):
             link = _looked_at(group)[1]
             viewers.open(group, servers[group].port, MANY - TABS, [link])
             paced[group] = viewers.look([group], 5 * seconds)[group]
-    return _rows(page, whole, paced)
+    return _rows(page, paced)
 
 
 def _started(stack: ExitStack) -> Iterator[tuple[str, Process]]:
@@ -86,16 +82,14 @@ def _looked_at(group: str) -> tuple[str, str]:
     return "", query()
 
 
-def _rows(page: dict[str, Cost], whole: dict[str, Cost], paced: dict[str, Any]) -> list[Row]:
+def _rows(page: dict[str, Cost], paced: dict[str, Any]) -> list[Row]:
     cpu = {group: middle(cost.milliseconds) for group, cost in page.items()}
     size = {group: middle(cost.bytes) for group, cost in page.items()}
-    both = {group: middle(cost.milliseconds) for group, cost in whole.items()}
     live, history = cpu[LIVE], cpu[HISTORY]
     rows = [
         Row(
             "tick of Live, 20 tickers", live, cpu[LIVE_FLOOR], "ms CPU", "floor", ratio_at_most(1.3)
         ),
-        Row("tick of Live and its strip", both[LIVE], both[LIVE_FLOOR], "ms CPU", "floor"),
         Row("tick of Live, 20 tickers", live, cpu[TTL], "ms CPU", TTL),
         Row("tick of Live, 20 tickers", live, cpu[BACKGROUND], "ms CPU", BACKGROUND),
         Row("tick of Live, 20 tickers", live, cpu[TTL_GC], "ms CPU", TTL_GC),

@@ -69,9 +69,7 @@ class Viewers:
         return self._ask("tick", group=group)
 
     def closed(self, group: str, seconds: float, what: str = "page") -> Any:
-        """Tick as fast as answers come. `what`: `page`, the fragment with the shortest timer;
-        `all`, every timer in its proportion, counted by the page's; `rerun`, the whole script;
-        `other`, all but the page's."""
+        """Tick as fast as answers come. `what`: `page`, its fragment; `rerun`, the whole script."""
         return self._ask("closed", group=group, seconds=seconds, what=what)
 
     def look(self, groups: Sequence[str], seconds: float) -> Any:
@@ -158,19 +156,9 @@ async def _closed(group: str, seconds: float, what: str) -> dict[str, Any]:
     _begin(tabs)
 
     async def tick(place: int, tab: Browser) -> None:
-        elapsed = dict.fromkeys(tab.timers, 0.0)
         while time.monotonic() < until:
-            chosen = tab.page_fragment or WHOLE
-            if what == "rerun":
-                chosen = WHOLE
-            elif what == "all" and tab.timers:
-                due = {each: elapsed.get(each, 0) + every for each, every in tab.timers.items()}
-                chosen = min(due, key=lambda each: due[each])
-                elapsed[chosen] = due[chosen]
-            elif what == "other":
-                chosen = max(tab.timers, key=lambda each: tab.timers[each], default=WHOLE)
-            counts[place] += what != "all" or chosen == tab.page_fragment
-            await tab.run(chosen)
+            await tab.run(WHOLE if what == "rerun" else tab.page_fragment or WHOLE)
+            counts[place] += 1
 
     await asyncio.gather(*(tick(place, tab) for place, tab in enumerate(tabs)))
     return {**_told(tabs), "ticks": sum(counts.values())}

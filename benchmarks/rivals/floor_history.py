@@ -1,4 +1,4 @@
-"""The floor of our History page: headline, chart and caption, written from constants.
+"""The floor of our History page: strip, headline, chart and caption, written from constants.
 
 The chart is a component that gets a year of candles as JSON, as ours is; its script draws nothing.
 """
@@ -12,18 +12,14 @@ chart = st.components.v2.component(
 )
 
 
-@st.fragment(run_every=7)
-def strip() -> None:
-    st.markdown(figures.STRIP)
-
-
 @st.fragment(run_every=5)
 def live() -> None:
+    with st.container(horizontal=True, key="strip"):
+        st.markdown(figures.STRIP, width="content")
     for line in figures.HEADLINE:
         st.markdown(line)
     chart(key="chart", data=figures.CHART)
     st.caption(figures.PROVENANCE)
 
 
-strip()
 live()

@@ -1,7 +1,7 @@
 """The floor of our Live page: the same elements for 20 tickers, written from constants.
 
-A strip in a fragment of its own; five metrics with sparklines in a grid, one table of 20 rows and
-its ten columns, and cards as HTML in another. Nothing is fetched, reckoned or decided.
+A strip, five metrics with sparklines in a grid, one table of 20 rows and its ten columns, and cards
+as HTML, in one fragment. Nothing is fetched, reckoned or decided.
 """
 
 import figures
@@ -23,13 +23,10 @@ COLUMNS = {
 }
 
 
-@st.fragment(run_every=7)
-def strip() -> None:
-    st.markdown(figures.STRIP)
-
-
 @st.fragment(run_every=5)
 def live() -> None:
+    with st.container(horizontal=True, key="strip"):
+        st.markdown(figures.STRIP, width="content")
     with st.container(key="wide"):
         with st.grid(5, min_column_width=170, gap="small"):
             for tile in figures.TILES:
@@ -46,5 +43,4 @@ def live() -> None:
         st.html(figures.CARDS)
 
 
-strip()
 live()
