@@ -6,10 +6,13 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from stocktracker import amounts, asking, key_figures, panels, ui, wording
+from stocktracker import amounts, asking, frontend, key_figures, panels, plot, ui, wording
 from stocktracker.fundamental_charts import range_figure, ratings_figure
 from stocktracker.fundamentals import Company
+from stocktracker.key_figures import YearRange
 from stocktracker.model import WHOLE_MARKET, Feed, Ticker, Want
+from stocktracker.palette import Palette
+from stocktracker.plotting import to_bytes
 from stocktracker.runtime import Runtime
 
 OVERVIEW, EARNINGS, PAYOUTS = "Overview", "Earnings", "Dividends & splits"
@@ -100,13 +103,16 @@ def _year_range(runtime: Runtime, company: Company) -> None:
     if span is None:
         st.caption("The year's low and high are not known.")
         return
-    panels.draw(
-        f"year range {company.ticker}",
-        f"{panels.version(company)} {span.price}",
-        ui.palette(),
-        lambda palette: range_figure(span, palette),
-    )
+    key = f"year range {company.ticker}"
+    plot.show(_range_figure(f"{key} {panels.version(company)}", ui.palette(), span), key=key)
     st.caption(span.words.capitalize())
+
+
+@st.cache_data(show_spinner=False, max_entries=100)
+def _range_figure(version: str, palette: Palette, span: YearRange) -> bytes:  # noqa: ARG001 the key
+    """It moves with the price, so Streamlit's own chart would be mounted anew with each."""
+    figure = range_figure(span, palette)
+    return to_bytes(figure, library=frontend.LIBRARY, keeps="year range", mode_bar=False)
 
 
 def _analysts(runtime: Runtime, company: Company) -> None:

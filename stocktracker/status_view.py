@@ -9,13 +9,13 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from stocktracker import ui, wording
+from stocktracker import frontend, plot, ui, wording
 from stocktracker.board import Poll
 from stocktracker.charts import usage_figure
 from stocktracker.model import Attempt, Feed, Outcome, Ticker, Want
 from stocktracker.palette import DARK, LIGHT
 from stocktracker.plans import DAY, Capability
-from stocktracker.plotting import CONFIG
+from stocktracker.plotting import to_bytes
 from stocktracker.runtime import Runtime
 from stocktracker.schedule import Due
 from stocktracker.usage import Usage
@@ -61,7 +61,7 @@ def usage(runtime: Runtime) -> None:
     day = next((limit.count for limit in runtime.settings.limits if limit.period == DAY), None)
     if day is not None:
         frame["left"] = [left_at(poll.usage, hour, day) for hour in frame.index]
-    _draw(frame, ui.zone().key, day, dark=ui.is_dark())
+    plot.show(_figure(frame, ui.zone().key, day, dark=ui.is_dark()), key="usage")
     brought = _last_day(poll.usage, now)
     st.caption(
         f"{brought[Outcome.NEW]} brought something new, {brought[Outcome.SAME]} nothing new, "
@@ -81,11 +81,12 @@ def left_at(usage: Usage, hour: pd.Timestamp, limit: int) -> int:
 
 
 @st.cache_data(show_spinner=False, max_entries=50)
-def _draw(frame: pd.DataFrame, zone: str, limit: int | None, *, dark: bool) -> None:
+def _figure(frame: pd.DataFrame, zone: str, limit: int | None, *, dark: bool) -> bytes:
     figure = usage_figure(
         frame, zone=ui.zone_named(zone), palette=DARK if dark else LIGHT, limit=limit
     )
-    st.plotly_chart(figure, key="usage", theme=None, config={**CONFIG, "displayModeBar": False})
+    keeps = f"usage {zone}"  # not the hours: what is hidden stays so when the hour ends
+    return to_bytes(figure, library=frontend.LIBRARY, keeps=keeps, mode_bar=False)
 
 
 def due_table(runtime: Runtime, tickers: Sequence[Ticker]) -> None:

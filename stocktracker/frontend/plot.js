@@ -68,9 +68,26 @@ function isOfTime(event) {
   return "xaxis.range[0]" in event || "xaxis.range" in event
 }
 
+// Plotly keeps what the viewer has zoomed an axis to only as long as the figure declares the range
+// that it declared then. New data declare others: they wait until the figure is of something else.
+function keepRanges(instance, layout) {
+  if (instance.keeps !== layout.uirevision) {
+    instance.keeps = layout.uirevision
+    instance.declared = {}
+  }
+  const touched = Object.keys(instance.plot._fullLayout?._preGUI ?? {})
+  for (const [name, axis] of Object.entries(layout)) {
+    if (!/^[xy]axis\d*$/.test(name)) continue
+    const isZoomed = touched.some((key) => key.startsWith(`${name}.`))
+    if (isZoomed && name in instance.declared) axis.range = instance.declared[name]
+    else instance.declared[name] = axis.range
+  }
+}
+
 function draw(instance, figure) {
   const { plot } = instance
   const layout = figure.layout
+  keepRanges(instance, layout)
   instance.height ??= layout.height
   const narrow = plot.clientWidth < NARROW
   if (layout.height) layout.height = narrow ? Math.round(layout.height * 0.8) : layout.height
@@ -81,7 +98,8 @@ function draw(instance, figure) {
     plot.on("plotly_relayout", (event) => {
       if (!isOfTime(event)) return
       const change = fitted(plot)
-      if (Object.keys(change).length) window.Plotly.relayout(plot, change)
+      // As if by the viewer's hand, so that it is kept as the zoom is.
+      if (Object.keys(change).length) window.Plotly._guiRelayout(plot, change)
     })
   })
 }
