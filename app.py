@@ -47,7 +47,7 @@ HEAVY = ("history_view", "compare_view", "company_view", "market_view", "screene
 def warm_up(runtime: Runtime) -> None:
     """Have ready what the pages need, while nobody waits for it."""
     for name in HEAVY:
-        importlib.import_module(f"stocktracker.{name}")
+        importlib.import_module(f"stocktracker.screen.{name}")
     frontend.library_gzipped()
     for exchange in BY_SUFFIX.values():  # a calendar takes half a second
         calendar(exchange).state(runtime.now())

@@ -8,11 +8,11 @@ from datetime import timedelta
 from benchmarks.report import Row, middle
 from benchmarks.store import NOW, record
 from stocktracker.board import Board
-from stocktracker.due import Known
 from stocktracker.model import Feed, Ticker, Want
-from stocktracker.planner import Allowed, make_plan
 from stocktracker.plans import PLANS, Rights
-from stocktracker.wants import Wanted
+from stocktracker.polling.due import Known
+from stocktracker.polling.planner import Allowed, make_plan
+from stocktracker.polling.wants import Wanted
 
 MARKET = 13_411
 FEW = 20

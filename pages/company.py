@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from stocktracker import company_view as view
-from stocktracker import earnings_view, news_view, payout_view, statement_view, ui
-from stocktracker.header import refreshing
+from stocktracker.screen import company_view as view
+from stocktracker.screen import earnings_view, news_view, payout_view, statement_view, ui
+from stocktracker.screen.header import refreshing
 
 runtime = ui.current_runtime()
 tickers = ui.chosen()

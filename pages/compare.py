@@ -4,13 +4,13 @@ from functools import partial
 
 import streamlit as st
 
-from stocktracker import compare_controls as controls
-from stocktracker import compare_view as view
-from stocktracker import ui
-from stocktracker.comparison import MOST
-from stocktracker.export import file_name
-from stocktracker.header import refreshing
-from stocktracker.history_controls import choose_series
+from stocktracker.figures.comparison import MOST
+from stocktracker.figures.export import file_name
+from stocktracker.screen import compare_controls as controls
+from stocktracker.screen import compare_view as view
+from stocktracker.screen import ui
+from stocktracker.screen.header import refreshing
+from stocktracker.screen.history_controls import choose_series
 
 runtime = ui.current_runtime()
 tickers = ui.chosen()

@@ -2,12 +2,12 @@
 
 import streamlit as st
 
-from stocktracker import history_controls as controls
-from stocktracker import history_view as view
-from stocktracker import ui
-from stocktracker.export import file_name
-from stocktracker.header import refreshing
-from stocktracker.histories import history_of
+from stocktracker.figures.export import file_name
+from stocktracker.screen import history_controls as controls
+from stocktracker.screen import history_view as view
+from stocktracker.screen import ui
+from stocktracker.screen.header import refreshing
+from stocktracker.screen.histories import history_of
 
 runtime = ui.current_runtime()
 tickers = ui.chosen()

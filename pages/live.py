@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from stocktracker import live_view as view
-from stocktracker import ui
-from stocktracker.export import file_name, quotes_csv
-from stocktracker.header import quote_wants, refreshing
-from stocktracker.tables import export_rows
+from stocktracker.figures.export import file_name, quotes_csv
+from stocktracker.screen import live_view as view
+from stocktracker.screen import ui
+from stocktracker.screen.header import quote_wants, refreshing
+from stocktracker.screen.tables import export_rows
 
 runtime = ui.current_runtime()
 tickers = ui.chosen()

@@ -2,10 +2,10 @@
 
 import streamlit as st
 
-from stocktracker import market_view as view
-from stocktracker import news_view, screener_view, ui
-from stocktracker.header import refreshing
 from stocktracker.model import WHOLE_MARKET
+from stocktracker.screen import market_view as view
+from stocktracker.screen import news_view, screener_view, ui
+from stocktracker.screen.header import refreshing
 
 runtime = ui.current_runtime()
 tickers = ui.chosen()

@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from stocktracker import status_view as view
-from stocktracker import ui
-from stocktracker.header import refreshing
+from stocktracker.screen import status_view as view
+from stocktracker.screen import ui
+from stocktracker.screen.header import refreshing
 
 runtime = ui.current_runtime()
 tickers = ui.chosen()

@@ -8,8 +8,8 @@ from datetime import date, datetime
 
 import pandas as pd
 
+from stocktracker.figures.jumps import suspects
 from stocktracker.fundamentals import Splits
-from stocktracker.jumps import suspects
 from stocktracker.markets import closed_at
 from stocktracker.model import Bars, Interval, Quote
 from stocktracker.plans import Liveness

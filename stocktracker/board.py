@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from stocktracker.ledger import Ledger
 from stocktracker.model import (
     Attempt,
     Bars,
@@ -27,8 +26,9 @@ from stocktracker.model import (
     Ticker,
     Want,
 )
-from stocktracker.schedule import Due, Forecast
-from stocktracker.usage import Usage
+from stocktracker.polling.ledger import Ledger
+from stocktracker.polling.schedule import Due, Forecast
+from stocktracker.polling.usage import Usage
 
 # Series and facts in memory beyond which those that nobody wants are let go.
 MOST_BARS = 400

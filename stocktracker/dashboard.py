@@ -10,9 +10,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from stocktracker import header, keyboard, tables, ui, watchlist_view
-from stocktracker.keyboard import Key
 from stocktracker.model import Feed
+from stocktracker.screen import header, keyboard, tables, ui, watchlist_view
+from stocktracker.screen.keyboard import Key
 
 PAGES = Path(__file__).parent.parent / "pages"
 ASSETS = Path(__file__).parent.parent / "assets"

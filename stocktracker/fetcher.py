@@ -11,7 +11,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
-from stocktracker import fundamental_replies, market_replies
 from stocktracker.clock import Clock
 from stocktracker.errors import UnreadableReply
 from stocktracker.journal import make_redactor
@@ -26,12 +25,13 @@ from stocktracker.model import (
     Quote,
     Ticker,
 )
-from stocktracker.notices import load_json, raise_if_refused
 from stocktracker.plans import Liveness
-from stocktracker.queries import FUNCTIONS, entitlement, facts_query
-from stocktracker.replies import parse_bars, parse_bulk, parse_listing, parse_quote
-from stocktracker.transport import DEADLINE, MAX_BYTES, Transport
-from stocktracker.values import UNEXPECTED
+from stocktracker.upstream import fundamental_replies, market_replies
+from stocktracker.upstream.notices import load_json, raise_if_refused
+from stocktracker.upstream.queries import FUNCTIONS, entitlement, facts_query
+from stocktracker.upstream.replies import parse_bars, parse_bulk, parse_listing, parse_quote
+from stocktracker.upstream.transport import DEADLINE, MAX_BYTES, Transport
+from stocktracker.upstream.values import UNEXPECTED
 
 BULK_AT_MOST = 100
 # The listing is free with the demonstration key, so the owner's is not shown for it.

@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stocktracker import frontend
 from stocktracker.errors import BadTicker
-from stocktracker.export import QuoteRow, history_csv, quotes_csv
+from stocktracker.figures.export import QuoteRow, history_csv, quotes_csv
 from stocktracker.model import WHOLE_MARKET, Feed, Outcome, Ticker, parse_ticker
 from stocktracker.rows import Row
 from stocktracker.runtime import Runtime, current_runtime

@@ -20,7 +20,7 @@ from stocktracker.model import (
     Ticker,
     Want,
 )
-from stocktracker.schedule import Due
+from stocktracker.polling.schedule import Due
 
 SPARKLINE = 30  # closes, about six weeks
 

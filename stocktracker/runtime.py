@@ -22,23 +22,23 @@ from zoneinfo import ZoneInfo
 
 from stocktracker import journal
 from stocktracker.board import Board, Snapshot
-from stocktracker.budget import Budget
 from stocktracker.cache import DiskStore, open_store
 from stocktracker.clock import Clock, SystemClock, Uptime
 from stocktracker.config import ALPHA_VANTAGE, Hours, Settings
 from stocktracker.errors import StoreError
 from stocktracker.fetcher import Fetcher
 from stocktracker.journal import Journal
-from stocktracker.knowledge import Knowledge
-from stocktracker.ledger import Allowance
 from stocktracker.markets import US, Exchange, MarketState, calendar, calendar_of, exchange_of
 from stocktracker.model import Feed, Ticker, Want
-from stocktracker.pace import most_side_by_side
 from stocktracker.plans import Capability, Liveness, Rights
-from stocktracker.poller import Poller
-from stocktracker.roster import Roster
+from stocktracker.polling.budget import Budget
+from stocktracker.polling.knowledge import Knowledge
+from stocktracker.polling.ledger import Allowance
+from stocktracker.polling.pace import most_side_by_side
+from stocktracker.polling.poller import Poller
+from stocktracker.polling.roster import Roster
+from stocktracker.polling.wants import Standing, Wants
 from stocktracker.rows import Row, make_rows
-from stocktracker.wants import Standing, Wants
 from stocktracker.watchlists import DOCUMENT, Watchlists, from_document, to_document
 
 log = logging.getLogger(__name__)

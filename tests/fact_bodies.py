@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stocktracker.model import WHOLE_MARKET, Feed, Ticker
-from stocktracker.notices import load_json
+from stocktracker.upstream.notices import load_json
 
 RECORDINGS = Path(__file__).parents[2] / "shared" / "recordings"
 IBM = Ticker("IBM")

@@ -12,18 +12,18 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from stocktracker.board import Board
-from stocktracker.budget import Budget
 from stocktracker.cache import DiskStore
 from stocktracker.config import Hours
 from stocktracker.fetcher import Fetcher
-from stocktracker.knowledge import Knowledge
 from stocktracker.markets import calendar
 from stocktracker.model import Feed, Ticker, Want
 from stocktracker.plans import PLANS, parse_limits
-from stocktracker.poller import Poller
-from stocktracker.roster import Roster
+from stocktracker.polling.budget import Budget
+from stocktracker.polling.knowledge import Knowledge
+from stocktracker.polling.poller import Poller
+from stocktracker.polling.roster import Roster
+from stocktracker.polling.wants import Wants
 from stocktracker.simulator import ReceivedCall, Simulator, serve
-from stocktracker.wants import Wants
 from tests.helpers import AtOnce, FakeClock
 
 AN_HOUR = timedelta(hours=1)

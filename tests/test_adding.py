@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from stocktracker.adding import addition
 from stocktracker.model import Listed, Listing, Ticker
+from stocktracker.screen.adding import addition
 from tests.helpers import utc
 
 ODD = Ticker("-P-HIZ")

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stocktracker.adjust import PRICES, Series, adjust, problems
+from stocktracker.figures.adjust import PRICES, Series, adjust, problems
 from stocktracker.fundamentals import Dividend, Dividends, Split, Splits
 from stocktracker.model import Ticker
 

@@ -13,11 +13,11 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stocktracker.agenda import Agenda
 from stocktracker.model import Attempt, Feed, Outcome, Want
-from stocktracker.planner import Plan, make_plan
 from stocktracker.plans import SECOND, Capability
-from stocktracker.wants import Wanted
+from stocktracker.polling.agenda import Agenda
+from stocktracker.polling.planner import Plan, make_plan
+from stocktracker.polling.wants import Wanted
 from tests.helpers import quote
 from tests.test_planner import Desk, any_want, desks
 

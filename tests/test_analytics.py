@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 import pytest
 
-from stocktracker.analytics import (
+from stocktracker.figures.analytics import (
     Range,
     cut,
     day_position,

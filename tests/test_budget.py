@@ -19,12 +19,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from stocktracker.budget import Budget
 from stocktracker.cache import DiskStore
 from stocktracker.clock import SystemClock
 from stocktracker.errors import BudgetSpent, StoreError, Window
-from stocktracker.ledger import PAUSE, Closure, Ledger, margin
 from stocktracker.plans import DAY, MINUTE, PLANS, SECOND, Limit, parse_limits
+from stocktracker.polling.budget import Budget
+from stocktracker.polling.ledger import PAUSE, Closure, Ledger, margin
 from tests.helpers import FakeClock
 
 FREE = "1/second,5/minute,25/day"

@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stocktracker.charts import price_figure
-from stocktracker.drawn import Event, Line, Pane
-from stocktracker.indicator_specs import CATALOGUE, Unit, make, parse_indicators
+from stocktracker.figures.charts import price_figure
+from stocktracker.figures.drawn import Event, Line, Pane
+from stocktracker.figures.indicator_specs import CATALOGUE, Unit, make, parse_indicators
+from stocktracker.figures.studies import draw_studies
 from stocktracker.palette import DARK, LIGHT
-from stocktracker.studies import draw_studies
 
 NEW_YORK = ZoneInfo("America/New_York")
 NAN = float("nan")

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stocktracker import charts
+from stocktracker.figures import charts
+from stocktracker.figures.plotting import CONFIG, inert
 from stocktracker.palette import DARK, LIGHT, faint
-from stocktracker.plotting import CONFIG, inert
 
 NEW_YORK = ZoneInfo("America/New_York")
 BERLIN = ZoneInfo("Europe/Berlin")

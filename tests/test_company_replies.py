@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from stocktracker.errors import EmptyReply, FetchError, UnreadableReply
-from stocktracker.fundamental_replies import (
+from stocktracker.fundamentals import Earnings, FiscalYear, Quarter, Statement
+from stocktracker.upstream.fundamental_replies import (
     parse_company,
     parse_earnings,
     parse_statement,
 )
-from stocktracker.fundamentals import Earnings, FiscalYear, Quarter, Statement
 from tests.fact_bodies import (
     FROM,
     IBM,

@@ -11,8 +11,8 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
-from stocktracker import performance
-from stocktracker.compare_charts import (
+from stocktracker.figures import performance
+from stocktracker.figures.compare_charts import (
     LINE_HEIGHT,
     MOST_POINTS,
     drawdown_figure,
@@ -24,7 +24,7 @@ from stocktracker.compare_charts import (
     spread,
     thinned,
 )
-from stocktracker.heatmaps import correlation_figure, monthly_figure
+from stocktracker.figures.heatmaps import correlation_figure, monthly_figure
 from stocktracker.palette import DARK, LIGHT
 
 NAN = float("nan")

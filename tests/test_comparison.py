@@ -10,11 +10,10 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 import pytest
 
-from stocktracker import performance
-from stocktracker.adjust import Series
-from stocktracker.analytics import Range
-from stocktracker.compare_table import LABELS, columns_of, shown_statistics
-from stocktracker.comparison import (
+from stocktracker.figures import performance
+from stocktracker.figures.adjust import Series
+from stocktracker.figures.analytics import Range
+from stocktracker.figures.comparison import (
     RANGES,
     WINDOW_NAMES,
     Comparison,
@@ -25,13 +24,14 @@ from stocktracker.comparison import (
     statistics_table,
     tables,
 )
-from stocktracker.export import table_csv, tables_xlsx
+from stocktracker.figures.export import table_csv, tables_xlsx
+from stocktracker.figures.history import History, make_history
+from stocktracker.figures.performance import DEFINITIONS
+from stocktracker.figures.ranges import choices
 from stocktracker.fundamentals import Dividend, Dividends, Split, Splits
-from stocktracker.history import History, make_history
 from stocktracker.model import Bars, Feed, Interval, Ticker
 from stocktracker.palette import LIGHT
-from stocktracker.performance import DEFINITIONS
-from stocktracker.ranges import choices
+from stocktracker.screen.compare_table import LABELS, columns_of, shown_statistics
 from tests.helpers import daily, utc, weekly
 
 NOW = utc("2026-11-23T22:00")

@@ -22,11 +22,9 @@ from typing import Any
 import pytest
 
 from stocktracker.board import Board
-from stocktracker.budget import Budget
 from stocktracker.cache import DiskStore
 from stocktracker.config import Watch
 from stocktracker.errors import NoAccess, RateLimited
-from stocktracker.knowledge import Knowledge
 from stocktracker.markets import calendar
 from stocktracker.model import (
     LISTING_WANT,
@@ -40,12 +38,14 @@ from stocktracker.model import (
     Ticker,
     Want,
 )
-from stocktracker.pace import most_side_by_side
 from stocktracker.plans import DAY, MINUTE, PLANS, SECOND, Capability, Liveness, Plan
-from stocktracker.poller import Poller
-from stocktracker.roster import Roster
+from stocktracker.polling.budget import Budget
+from stocktracker.polling.knowledge import Knowledge
+from stocktracker.polling.pace import most_side_by_side
+from stocktracker.polling.poller import Poller
+from stocktracker.polling.roster import Roster
+from stocktracker.polling.wants import Standing, Wants
 from stocktracker.simulator.limits import Limiter, upstream_limits, window_of
-from stocktracker.wants import Standing, Wants
 from tests.helpers import FakeClock, daily, quote, utc
 
 MONDAY = "2026-11-23T15:00:00"

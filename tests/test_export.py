@@ -12,9 +12,9 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from stocktracker.adjust import Series
-from stocktracker.analytics import Range
-from stocktracker.export import (
+from stocktracker.figures.adjust import Series
+from stocktracker.figures.analytics import Range
+from stocktracker.figures.export import (
     QUOTES,
     QuoteRow,
     file_name,
@@ -24,8 +24,8 @@ from stocktracker.export import (
     tables_xlsx,
     text_cell,
 )
+from stocktracker.figures.history import History, make_history
 from stocktracker.fundamentals import Split, Splits
-from stocktracker.history import History, make_history
 from stocktracker.model import Bars, Feed, Freshness, Interval, Quote, Ticker
 from stocktracker.plans import Liveness
 

@@ -19,8 +19,8 @@ from stocktracker.errors import FetchError
 from stocktracker.fetcher import PARSERS
 from stocktracker.fundamentals import KINDS
 from stocktracker.model import Feed
-from stocktracker.notices import load_json, raise_if_refused
-from stocktracker.values import UNEXPECTED
+from stocktracker.upstream.notices import load_json, raise_if_refused
+from stocktracker.upstream.values import UNEXPECTED
 from tests.fact_bodies import BODIES, FROM
 
 ODD: list[Any] = [

@@ -13,12 +13,9 @@ from typing import Any
 import pytest
 
 from stocktracker.board import Board, Snapshot
-from stocktracker.budget import Budget
 from stocktracker.cache import DiskStore
-from stocktracker.due import FACTS_AGAIN, Known, turn_of
 from stocktracker.errors import EmptyReply, FetchError, Unreachable
 from stocktracker.fundamentals import KINDS
-from stocktracker.knowledge import Knowledge
 from stocktracker.model import (
     Attempt,
     Bars,
@@ -31,10 +28,13 @@ from stocktracker.model import (
     Ticker,
     Want,
 )
-from stocktracker.outcome import Reply, digest
-from stocktracker.planner import needed
 from stocktracker.plans import DAY, PLANS, Rights
-from stocktracker.wants import Wanted
+from stocktracker.polling.budget import Budget
+from stocktracker.polling.due import FACTS_AGAIN, Known, turn_of
+from stocktracker.polling.knowledge import Knowledge
+from stocktracker.polling.outcome import Reply, digest
+from stocktracker.polling.planner import needed
+from stocktracker.polling.wants import Wanted
 from tests.helpers import FakeClock, daily, quote, splits, utc
 
 IBM = Ticker("IBM")

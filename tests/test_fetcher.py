@@ -632,7 +632,7 @@ def test_the_journal_shows_no_key_after_a_fault(serve, fetch_from):
     try:
         with pytest.raises(Unreachable) as caught:
             fetch_from(serve(say_and_close(b"")).url).fetch_quote(IBM)
-        log = logging.getLogger("stocktracker.poller")
+        log = logging.getLogger("stocktracker.polling.poller")
         log.error("failed", exc_info=caught.value)
         assert journal.lines()
         assert KEY not in "\n".join(journal.lines())

@@ -19,7 +19,7 @@ from stocktracker.fetcher import PARSERS, Fetcher
 from stocktracker.fundamentals import KINDS, EarningsCalendar, News
 from stocktracker.model import WHOLE_MARKET, Call, Feed, Ticker
 from stocktracker.plans import Liveness
-from stocktracker.queries import FUNCTIONS
+from stocktracker.upstream.queries import FUNCTIONS
 from tests.fact_bodies import AAPL, BODIES, SUNDAY, article_row, calendar_text, news_body
 from tests.helpers import FakeClock
 from tests.test_fetcher import Behaviour, Server, reply, reply_json

@@ -27,8 +27,8 @@ from stocktracker.model import (
     Want,
 )
 from stocktracker.plans import Liveness
+from stocktracker.polling.schedule import Due
 from stocktracker.rows import SPARKLINE, Row, make_rows
-from stocktracker.schedule import Due
 from tests.helpers import daily, quote, utc
 
 LIVE, DELAYED, END_OF_DAY, STALE = (

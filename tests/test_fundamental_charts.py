@@ -8,8 +8,8 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
-from stocktracker import fundamental_charts as charts
-from stocktracker.key_figures import YearRange
+from stocktracker.figures import fundamental_charts as charts
+from stocktracker.figures.key_figures import YearRange
 from stocktracker.palette import DARK, LIGHT, Palette
 
 NAN = float("nan")

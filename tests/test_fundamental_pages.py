@@ -13,7 +13,6 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from stocktracker import company_view, market_view
 from stocktracker.config import load_settings
 from stocktracker.fundamentals import (
     Article,
@@ -31,6 +30,7 @@ from stocktracker.fundamentals import (
 from stocktracker.journal import Journal
 from stocktracker.model import WHOLE_MARKET, Facts, Feed, Record, Ticker, Want
 from stocktracker.runtime import Parts, Runtime, anchor, current_runtime
+from stocktracker.screen import company_view, market_view
 from tests.household import Household, household
 
 PAGES = Path(__file__).parent.parent / "pages"

@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 
 from stocktracker.errors import EmptyReply, UnreadableReply
-from stocktracker.fundamental_replies import (
+from stocktracker.fundamentals import Dividend, Split
+from stocktracker.upstream.fundamental_replies import (
     parse_company,
     parse_dividends,
     parse_earnings,
     parse_splits,
     parse_statement,
 )
-from stocktracker.fundamentals import Dividend, Split
-from stocktracker.notices import raise_if_refused
+from stocktracker.upstream.notices import raise_if_refused
 from tests.fact_bodies import (
     FROM,
     IBM,

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 import pytest
 
-from stocktracker import (
+from stocktracker.figures import (
     amounts,
     articles,
     earnings,
@@ -21,7 +21,7 @@ from stocktracker import (
     payouts,
     statements,
 )
-from stocktracker.articles import Mood
+from stocktracker.figures.articles import Mood
 from stocktracker.fundamentals import (
     Article,
     Company,

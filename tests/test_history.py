@@ -16,12 +16,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stocktracker.adjust import Series
-from stocktracker.analytics import Range
+from stocktracker.figures.adjust import Series
+from stocktracker.figures.analytics import Range
+from stocktracker.figures.history import History, aligned_closes, make_history
+from stocktracker.figures.weeks import aggregate
 from stocktracker.fundamentals import Dividend, Dividends, Split, Splits
-from stocktracker.history import History, aligned_closes, make_history
 from stocktracker.model import Bars, Feed, Interval, Quote, Ticker
-from stocktracker.weeks import aggregate
 from tests.helpers import daily, intraday, quote, utc, weekly
 
 RECORDINGS = Path(__file__).parents[2] / "shared" / "recordings"

@@ -31,8 +31,16 @@ def names_in(cell: str) -> list[str]:
 ROWS = [(row[0], names_in(row[1])) for row in table_under("Import rule")]
 LEVEL = {module: level for level, (_, modules) in enumerate(ROWS) for module in modules}
 HOMES = {row[0].strip("`"): names_in(row[1]) for row in table_under("Homes of packages")}
-MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
+# Folders of modules that are told apart, and folders that count as one.
+ROOMS = ("figures", "polling", "screen", "upstream")
 FOLDERS = ("simulator", "frontend")
+FILES = {
+    path.stem: path
+    for folder in (PACKAGE, *(PACKAGE / room for room in ROOMS))
+    for path in folder.glob("*.py")
+    if path.stem != "__init__"
+}
+MODULES = sorted(FILES)
 PAGES = sorted(path.stem for path in (ROOT / "pages").glob("*.py"))
 
 
@@ -50,11 +58,18 @@ def imports_of(path: Path) -> set[str]:
 def ours(path: Path) -> set[str]:
     """The modules of ours that a file imports."""
     known = {*MODULES, *FOLDERS}
-    return {
-        name.split(".")[1]
-        for name in imports_of(path)
-        if name.startswith("stocktracker.") and name.split(".")[1] in known
-    }
+    found = set()
+    for name in imports_of(path):
+        package, *parts = name.split(".")
+        if package == "stocktracker" and parts:
+            found.add(parts[1] if parts[0] in ROOMS and len(parts) > 1 else parts[0])
+    return found & known
+
+
+def test_no_two_modules_have_the_same_name() -> None:
+    folders = (PACKAGE, *(PACKAGE / room for room in ROOMS))
+    names = [path.stem for folder in folders for path in folder.glob("*.py")]
+    assert len(names) - len(set(names)) == len(ROOMS), "each folder has its __init__"
 
 
 def test_every_module_has_its_place_in_the_table() -> None:
@@ -64,9 +79,7 @@ def test_every_module_has_its_place_in_the_table() -> None:
 @pytest.mark.parametrize("module", MODULES)
 def test_imports_point_down(module: str) -> None:
     wrong = {
-        other
-        for other in ours(PACKAGE / f"{module}.py")
-        if LEVEL[other] >= LEVEL[module] and module != other
+        other for other in ours(FILES[module]) if LEVEL[other] >= LEVEL[module] and module != other
     }
     # Words may import words; a test below keeps them free of cycles.
     if LEVEL[module] == 0:
@@ -76,7 +89,7 @@ def test_imports_point_down(module: str) -> None:
 
 def test_words_import_each_other_without_cycles() -> None:
     words = {module for module, level in LEVEL.items() if level == 0}
-    left = {module: ours(PACKAGE / f"{module}.py") & words for module in words}
+    left = {module: ours(FILES[module]) & words for module in words}
     while left:
         free = [module for module, needs in left.items() if not needs & left.keys()]
         assert free, f"a cycle among {sorted(left)}"

@@ -12,9 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stocktracker.adjust import Series, adjust
-from stocktracker.fundamentals import Split, Splits
-from stocktracker.indicator_specs import (
+from stocktracker.figures.adjust import Series, adjust
+from stocktracker.figures.indicator_specs import (
     CATALOGUE,
     MOST_OVERLAYS,
     MOST_PANES,
@@ -25,7 +24,8 @@ from stocktracker.indicator_specs import (
     make,
     parse_indicators,
 )
-from stocktracker.indicators import compute
+from stocktracker.figures.indicators import compute
+from stocktracker.fundamentals import Split, Splits
 from stocktracker.model import Ticker
 
 RECORDINGS = Path(__file__).parents[2] / "shared" / "recordings"

@@ -112,10 +112,10 @@ def test_the_journal_keeps_the_newest_lines_in_order():
 
 
 def test_our_log_reaches_the_journal_and_stderr_redacted(journal, capsys):
-    logging.getLogger("stocktracker.poller").info("key %s", KEY)
-    logging.getLogger("stocktracker.poller").debug("not this")
+    logging.getLogger("stocktracker.polling.poller").info("key %s", KEY)
+    logging.getLogger("stocktracker.polling.poller").debug("not this")
     (line,) = journal.lines()
-    assert line.endswith("INFO stocktracker.poller: key [redacted]")
+    assert line.endswith("INFO stocktracker.polling.poller: key [redacted]")
     assert capsys.readouterr().err == line + "\n"
 
 

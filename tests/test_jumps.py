@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from stocktracker.figures.jumps import needs_splits, suspects
 from stocktracker.fundamentals import Split, Splits
-from stocktracker.jumps import needs_splits, suspects
 from stocktracker.model import Ticker
 
 RECORDINGS = Path(__file__).parents[2] / "shared" / "recordings"

@@ -13,8 +13,8 @@ import pytest
 import streamlit as st
 from playwright.sync_api import Page, expect, sync_playwright
 
-from stocktracker import keyboard
-from stocktracker.keyboard import (
+from stocktracker.screen import keyboard
+from stocktracker.screen.keyboard import (
     FACES,
     MEANINGS,
     PRESSED,

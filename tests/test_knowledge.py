@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from stocktracker.cache import DiskStore
-from stocktracker.knowledge import (
+from stocktracker.model import Outcome
+from stocktracker.plans import PLANS, Capability
+from stocktracker.polling.knowledge import (
     FIRST_PROBE,
     LAST_PROBE,
     OUTAGE_AFTER,
@@ -21,9 +23,7 @@ from stocktracker.knowledge import (
     Knowledge,
     Outage,
 )
-from stocktracker.model import Outcome
-from stocktracker.plans import PLANS, Capability
-from stocktracker.publication import Publication
+from stocktracker.polling.publication import Publication
 from tests.helpers import utc
 
 NOW = utc("2026-11-23T15:00")

@@ -13,8 +13,13 @@ import pytest
 
 from stocktracker.errors import EmptyReply, UnreadableReply
 from stocktracker.fundamentals import Article, Mention, Mover, Report, WorldMarket
-from stocktracker.market_replies import parse_calendar, parse_markets, parse_movers, parse_news
 from stocktracker.model import WHOLE_MARKET, Ticker
+from stocktracker.upstream.market_replies import (
+    parse_calendar,
+    parse_markets,
+    parse_movers,
+    parse_news,
+)
 from tests.fact_bodies import (
     AAPL,
     FROM,

@@ -6,8 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from stocktracker.ledger import MOST_SPREAD, Ledger, margin
-from stocktracker.pace import (
+from stocktracker.plans import DAY, MINUTE, PLANS, SECOND, parse_limits
+from stocktracker.polling.ledger import MOST_SPREAD, Ledger, margin
+from stocktracker.polling.pace import (
     CATCH_UP,
     KEPT,
     MOST_SIDE_BY_SIDE,
@@ -16,7 +17,6 @@ from stocktracker.pace import (
     side_by_side,
     spacing,
 )
-from stocktracker.plans import DAY, MINUTE, PLANS, SECOND, parse_limits
 
 MILLISECOND = SECOND / 1000
 

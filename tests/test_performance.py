@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stocktracker import performance
-from stocktracker.performance import (
+from stocktracker.figures import performance
+from stocktracker.figures.performance import (
     DAYS_A_YEAR,
     DEFINITIONS,
     WEEKS_A_YEAR,

@@ -19,10 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stocktracker.agenda import needed
 from stocktracker.board import Board
-from stocktracker.due import Known, Turn, turn_of
-from stocktracker.ledger import Ledger
 from stocktracker.model import (
     LISTING_WANT,
     Attempt,
@@ -35,7 +32,6 @@ from stocktracker.model import (
     Ticker,
     Want,
 )
-from stocktracker.planner import BULK_SIZE, TOGETHER, Allowed, Plan, make_plan
 from stocktracker.plans import (
     DAY,
     MINUTE,
@@ -47,9 +43,13 @@ from stocktracker.plans import (
     Rights,
     parse_limits,
 )
-from stocktracker.publication import Publication
-from stocktracker.schedule import Forecast
-from stocktracker.wants import Wanted
+from stocktracker.polling.agenda import needed
+from stocktracker.polling.due import Known, Turn, turn_of
+from stocktracker.polling.ledger import Ledger
+from stocktracker.polling.planner import BULK_SIZE, TOGETHER, Allowed, Plan, make_plan
+from stocktracker.polling.publication import Publication
+from stocktracker.polling.schedule import Forecast
+from stocktracker.polling.wants import Wanted
 from tests.helpers import daily, intraday, quote, utc
 
 HOUR = timedelta(hours=1)

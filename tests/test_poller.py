@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from stocktracker.board import Board
-from stocktracker.budget import Budget
 from stocktracker.cache import DiskStore
 from stocktracker.errors import (
     EmptyReply,
@@ -26,12 +25,13 @@ from stocktracker.errors import (
     UnreadableReply,
     Window,
 )
-from stocktracker.knowledge import Knowledge
 from stocktracker.model import LISTING_WANT, Attempt, Feed, Outcome, Record, Ticker, Want
 from stocktracker.plans import PLANS, parse_limits
-from stocktracker.poller import Poller
-from stocktracker.roster import Roster
-from stocktracker.wants import Wants
+from stocktracker.polling.budget import Budget
+from stocktracker.polling.knowledge import Knowledge
+from stocktracker.polling.poller import Poller
+from stocktracker.polling.roster import Roster
+from stocktracker.polling.wants import Wants
 from tests.helpers import AtOnce, FakeClock, FakeUpstream, quote
 
 

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stocktracker import publication, usage
 from stocktracker.markets import US, Session, calendar
 from stocktracker.model import Outcome
-from stocktracker.publication import CLOSE_ENOUGH, FIRST_GUESS, LAST_CHANCE, Publication
-from stocktracker.usage import KEPT, WEEK, Usage
+from stocktracker.polling import publication, usage
+from stocktracker.polling.publication import CLOSE_ENOUGH, FIRST_GUESS, LAST_CHANCE, Publication
+from stocktracker.polling.usage import KEPT, WEEK, Usage
 from tests.helpers import utc
 
 NYSE = calendar(US)

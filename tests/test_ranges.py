@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from stocktracker.analytics import Range
+from stocktracker.figures.analytics import Range
+from stocktracker.figures.ranges import Choice, choices
 from stocktracker.model import Bars, Feed, Interval
-from stocktracker.ranges import Choice, choices
 from tests.helpers import daily, intraday, utc, weekly
 
 NOW = utc("2026-11-23T22:00")

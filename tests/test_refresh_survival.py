@@ -25,7 +25,7 @@ from playwright.sync_api import (
 )
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
-from stocktracker.compare_controls import CORRELATION, MONTHLY, ROLLING, SECTIONS
+from stocktracker.screen.compare_controls import CORRELATION, MONTHLY, ROLLING, SECTIONS
 from tests.server import App, starting_apps
 
 pytestmark = pytest.mark.browser

@@ -24,9 +24,9 @@ from stocktracker.errors import (
 )
 from stocktracker.journal import make_redactor
 from stocktracker.model import Feed, Interval, Ticker
-from stocktracker.notices import load_json, raise_if_refused
 from stocktracker.plans import Liveness
-from stocktracker.replies import parse_bars, parse_bulk, parse_listing, parse_quote
+from stocktracker.upstream.notices import load_json, raise_if_refused
+from stocktracker.upstream.replies import parse_bars, parse_bulk, parse_listing, parse_quote
 
 RECORDINGS = Path(__file__).parents[2] / "shared" / "recordings"
 IBM = Ticker("IBM")

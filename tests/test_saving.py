@@ -16,10 +16,10 @@ import pytest
 
 from stocktracker.board import Board
 from stocktracker.cache import DiskStore
-from stocktracker.knowledge import Knowledge
 from stocktracker.model import Attempt, Data, Feed, Outcome, Quote, Record, Ticker, Want
 from stocktracker.plans import PLANS, SECOND, Capability
-from stocktracker.saving import AGAIN, Saving
+from stocktracker.polling.knowledge import Knowledge
+from stocktracker.polling.saving import AGAIN, Saving
 from tests.helpers import FakeClock, daily, quote, utc
 from tests.server import until
 

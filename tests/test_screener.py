@@ -11,11 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stocktracker.export import table_csv
-from stocktracker.freshness import freshness
-from stocktracker.model import Freshness, Listed, Listing, Quote, Ticker
-from stocktracker.plans import Liveness
-from stocktracker.screener import (
+from stocktracker.figures.export import table_csv
+from stocktracker.figures.screener import (
     ORDERS,
     Coverage,
     Filters,
@@ -29,6 +26,9 @@ from stocktracker.screener import (
     screen,
     standings,
 )
+from stocktracker.freshness import freshness
+from stocktracker.model import Freshness, Listed, Listing, Quote, Ticker
+from stocktracker.plans import Liveness
 from tests.helpers import quote, utc
 
 NOW = utc("2026-11-23T17:00")

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from stocktracker import adding, market_view, screener_view, screens, watchlist_view
 from stocktracker.config import Watch
 from stocktracker.fundamentals import Mover, Movers
 from stocktracker.model import (
@@ -27,6 +26,7 @@ from stocktracker.model import (
 )
 from stocktracker.palette import LIGHT
 from stocktracker.runtime import Runtime
+from stocktracker.screen import adding, market_view, screener_view, screens, watchlist_view
 from tests.helpers import quote
 from tests.test_fundamental_pages import HOSTILE, IBM, answer, functions, server, visit, words
 

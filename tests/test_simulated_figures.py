@@ -12,15 +12,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stocktracker.adjust import Series
-from stocktracker.analytics import Range
-from stocktracker.fundamental_replies import parse_dividends, parse_splits
-from stocktracker.history import History, aligned_closes, make_history
-from stocktracker.indicator_specs import Indicator
+from stocktracker.figures.adjust import Series
+from stocktracker.figures.analytics import Range
+from stocktracker.figures.history import History, aligned_closes, make_history
+from stocktracker.figures.indicator_specs import Indicator
+from stocktracker.figures.performance import DAYS_A_YEAR, statistics
 from stocktracker.markets import calendar_of
 from stocktracker.model import Feed, Interval, Ticker
-from stocktracker.performance import DAYS_A_YEAR, statistics
-from stocktracker.replies import parse_bars
+from stocktracker.upstream.fundamental_replies import parse_dividends, parse_splits
+from stocktracker.upstream.replies import parse_bars
 from tests.test_indicators import agree, by_indicator
 from tests.vendor import Desk
 

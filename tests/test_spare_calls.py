@@ -7,9 +7,9 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stocktracker.ledger import Ledger, margin
 from stocktracker.plans import DAY, Limit
-from stocktracker.spare import LOOKS, spare_at, spare_calls
+from stocktracker.polling.ledger import Ledger, margin
+from stocktracker.polling.spare import LOOKS, spare_at, spare_calls
 from tests.helpers import utc
 
 NOON = utc("2026-11-23T12:00")

@@ -9,8 +9,8 @@ import pytest
 from stocktracker.board import Poll
 from stocktracker.model import Feed, Ticker, Want
 from stocktracker.plans import DAY
-from stocktracker.schedule import Due, Forecast
-from stocktracker.status_view import MOST_OPERATORS, _looked_at, operators_watch
+from stocktracker.polling.schedule import Due, Forecast
+from stocktracker.screen.status_view import MOST_OPERATORS, _looked_at, operators_watch
 
 ROUND = timedelta(seconds=20)
 

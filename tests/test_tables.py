@@ -15,7 +15,7 @@ from stocktracker.encoding import encode_key
 from stocktracker.model import Freshness, Listed, Ticker
 from stocktracker.palette import DARK, LIGHT, Scheme
 from stocktracker.rows import Row
-from stocktracker.tables import Cells, cards, cells_of, quote_table, status_of, tile
+from stocktracker.screen.tables import Cells, cards, cells_of, quote_table, status_of, tile
 from tests.helpers import quote, utc
 
 NOON = utc("2026-11-23T17:00")

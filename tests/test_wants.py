@@ -11,8 +11,8 @@ import pytest
 from stocktracker.cache import DiskStore
 from stocktracker.config import Watch
 from stocktracker.model import LISTING_WANT, Feed, Listed, Listing, Ticker, Want
-from stocktracker.roster import LAPSE, PREFIX, RENEW, Roster
-from stocktracker.wants import LEASE, Standing, Wanted, Wants
+from stocktracker.polling.roster import LAPSE, PREFIX, RENEW, Roster
+from stocktracker.polling.wants import LEASE, Standing, Wanted, Wants
 from tests.helpers import FakeClock, utc
 
 IBM = Want(Feed.QUOTE, Ticker("IBM"))

@@ -22,7 +22,7 @@ EXAMPLES = ["AAPL", "MSFT", "NVDA", "AMZN", "GOOGL"]
 
 def sidebar() -> None:
     """The script."""
-    from stocktracker import ui, watchlist_view  # noqa: PLC0415
+    from stocktracker.screen import ui, watchlist_view  # noqa: PLC0415
 
     runtime = ui.current_runtime()
     watchlist_view.choose(runtime)

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stocktracker.figures.weeks import aggregate, final_weeks, mondays, stitch
 from stocktracker.model import Ticker
-from stocktracker.weeks import aggregate, final_weeks, mondays, stitch
 
 IBM = Ticker("IBM")
 NAN = float("nan")

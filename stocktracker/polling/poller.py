@@ -1,0 +1,366 @@
+"""The one thread that calls upstream: plan → spend → fetch → save → publish.
+
+It decides nothing about what to ask (planner.py) and nothing about what a reply means for the
+records (outcome.py); it keeps the order, and that nothing is sent before it is paid for. Nothing
+here imports streamlit.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from stocktracker.board import Board
+from stocktracker.cache import Store
+from stocktracker.clock import Clock
+from stocktracker.errors import BudgetSpent, FetchError, StoreError, Unreachable, UnreadableReply
+from stocktracker.model import LISTING_WANT, Call, Feed, Fetched, Record, Want
+from stocktracker.plans import DAY, Liveness
+from stocktracker.polling import pace
+from stocktracker.polling.agenda import Agenda
+from stocktracker.polling.budget import Budget
+from stocktracker.polling.due import Known
+from stocktracker.polling.knowledge import Knowledge
+from stocktracker.polling.ledger import Ledger
+from stocktracker.polling.outcome import Reply, digest
+from stocktracker.polling.pace import Latency
+from stocktracker.polling.planner import Allowed, Plan, make_plan
+from stocktracker.polling.roster import Roster
+from stocktracker.polling.saving import Saving
+from stocktracker.polling.wants import Wanted
+
+log = logging.getLogger(__name__)
+
+IDLE = timedelta(seconds=5)  # the heartbeat's longest interval
+FOLLOW = timedelta(seconds=1)
+MENDING = timedelta(seconds=5)  # after a fault of our own
+DAYS = (Feed.QUOTE, Feed.DAILY)
+# Where nothing is asked for as long as this, a round over what is watched is through.
+PAUSE = timedelta(seconds=1)
+STOP_WITHIN = 3.0  # seconds that stop() waits for the thread
+
+
+class Fetches(Protocol):
+    liveness: Liveness
+
+    def fetch(self, call: Call) -> Fetched:
+        """One request. Raises FetchError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sent:
+    """A call that is on its way."""
+
+    call: Call
+    wants: frozenset[Want]
+    probe: bool
+    sent_at: timedelta
+    future: Future[Fetched]
+
+
+class Poller:
+    """Polls for everybody who shares the store, as long as no other process does."""
+
+    def __init__(
+        self,
+        fetcher: Fetches,
+        budget: Budget,
+        store: Store,
+        board: Board,
+        *,
+        roster: Roster,
+        knowledge: Knowledge,
+        clock: Clock,
+        executor: Executor,
+        side_by_side: int,
+    ) -> None:
+        self._fetcher = fetcher
+        self._budget = budget
+        self._store = store
+        self._board = board
+        self._roster = roster
+        self._knowledge = knowledge
+        self._clock = clock
+        self._executor = executor
+        self._side_by_side = side_by_side  # at most; as many as latency asks for
+        self._who = f"{os.getpid()}-{uuid.uuid4().hex[:6]}"
+        self._leads = False
+        self._revision = -1
+        self._sent: list[Sent] = []
+        self._saving = Saving(store, board, knowledge, clock)
+        self._agenda = Agenda()
+        self._latency = Latency()
+        self._slot: timedelta | None = None
+        self._adopted: tuple[Mapping[Want, Wanted] | None, Liveness | None] = (None, None)
+        self._told: Mapping[Want, Wanted] | None = None
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Run in a thread of its own; once is enough."""
+        if self._thread is None:
+            self._stopping.clear()
+            self._thread = threading.Thread(
+                target=self._run, name="stocktracker-poller", daemon=True
+            )
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Let the thread end; what is on its way is abandoned. Once is enough."""
+        self._stopping.set()
+        self._wake.set()
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.join(STOP_WITHIN)
+            if thread.is_alive():
+                log.error("the poller did not stop within %s s", STOP_WITHIN)
+
+    def wake(self) -> None:
+        """Somebody wants something new."""
+        self._wake.set()
+
+    def step(self) -> datetime | None:
+        """Do what can be done now; return when to come again, None for when somebody wakes us.
+
+        Order: lead or follow → take in replies → plan → spend → send → save → publish. With an
+        executor that runs at once, replies are taken in within the same step.
+        """
+        now = self._clock.now()
+        if not self._lead_or_follow(now):
+            return now + FOLLOW
+        self._take_in_replies()
+        wants = self._roster.union(self._board.read().listing)
+        self._adopt(wants)
+        ledger = self._budget.load_ledger()
+        plan = self._plan(wants, ledger)
+        self._publish_poll(plan, wants, ledger)
+        again = plan.wake_at
+        if self._send(plan.calls, plan.apart):
+            # Before the replies are shown: what they cost is never news after them.
+            self._board.publish_poll(ledger=self._budget.load_ledger())
+        elif plan.calls:
+            again = self._clock.now() + PAUSE
+        if self._take_in_replies():
+            again = self._clock.now()
+        return self._save_in_time(again, plan.wake_at)
+
+    def _plan(self, wants: Mapping[Want, Wanted], ledger: Ledger) -> Plan:
+        now = self._clock.now()
+        self._budget.spread = self._latency.spread
+        allowance = self._budget.describe(ledger)
+        knowledge, limits = self._knowledge, self._budget.limits
+        # What upstream has refused once must not be asked for along with something else.
+        self._fetcher.liveness = knowledge.rights.quote_liveness(now)
+        self._agenda.touch(self._board.take_changes())
+        known = Known(
+            now=now,
+            board=self._board.read(),
+            rights=knowledge.rights,
+            refresh=knowledge.refresh,
+            always=knowledge.always,
+            publications=knowledge.publications,
+            may_explore=knowledge.usage.may_explore(now),
+            counted=self._is_counted,
+        )
+        side_by_side = min(pace.side_by_side(limits, self._latency), self._side_by_side)
+        shorter = [limit for limit in limits if limit.period < DAY]
+        longest = max(shorter, key=lambda limit: limit.period, default=None)
+        up = self._clock.uptime().elapsed
+        allowed = Allowed(
+            possible=max(min(allowance.possible, side_by_side - len(self._sent)), 0),
+            next_at=allowance.next_at,
+            left_today=allowance.left_within(DAY),
+            limits=limits,
+            returns=allowance.returns,
+            halted=knowledge.halted is not None,
+            outage_until=knowledge.outage.until,
+            left=None if longest is None else allowance.left_within(longest.period),
+            slot=None if self._slot is None else now + (self._slot - up),
+            latency_spread=self._latency.spread,
+        )
+        in_flight = frozenset[Want]().union(*(sent.wants for sent in self._sent))
+        return make_plan(known, wants, allowed, in_flight, self._agenda)
+
+    @property
+    def _is_counted(self) -> bool:
+        return any(limit.period == DAY for limit in self._budget.limits)
+
+    def _send(self, calls: Sequence[Call], apart: timedelta | None) -> bool:
+        """Take the calls from the budget, all in one transaction, then make them.
+
+        False: there is none, or fewer are left after all.
+        """
+        up = self._clock.uptime().elapsed
+        self._slot = apart and pace.next_slot(self._slot, up, apart, len(calls))
+        if not calls:
+            return False
+        try:
+            probe = self._budget.spend(len(calls))
+        except BudgetSpent:
+            return False
+        for call in calls:
+            sent_at = self._clock.uptime().elapsed
+            log.debug("asking for %s of %s: %s", call.feed, ", ".join(call.tickers), call.reason)
+            future = self._executor.submit(self._fetcher.fetch, call)
+            self._sent.append(Sent(call, frozenset(call.wants), probe, sent_at, future))
+            future.add_done_callback(lambda _done: self._wake.set())
+        return True
+
+    def _take_in_replies(self) -> bool:
+        """Publish what has come in, and save it, or hold it back. True where something has."""
+        done = [sent for sent in self._sent if sent.future.done()]
+        if not done:
+            return False
+        self._sent = [sent for sent in self._sent if sent not in done]
+        records: dict[Want, Record] = {}
+        up = self._clock.uptime().elapsed
+        for sent in done:
+            result = _result_of(sent.future)
+            if not isinstance(result, Unreachable):
+                self._latency = self._latency.after([up - sent.sent_at])
+            reply = Reply(sent.call, sent.sent_at, self._clock.now(), result, sent.probe)
+            for record in digest(reply, self._board.read(), self._knowledge, self._budget):
+                records[record.want] = record
+            self._board.publish(records.values(), wanted=self._roster.known())
+        self._saving.take(records, counted=self._is_counted)
+        return True
+
+    def _save_in_time(self, again: datetime | None, planned: datetime | None) -> datetime | None:
+        """Save what was held back once the round is through, or as much time has passed as a round
+        takes; when to come again."""
+        left = self._saving.left()
+        if left is None:
+            return again
+        now = self._clock.now()
+        is_through = not self._sent and (planned is None or planned - now >= PAUSE)
+        if is_through or left <= timedelta(0):
+            self._saving.save()
+            return again
+        return now + left if again is None else min(again, now + left)
+
+    def _adopt(self, wants: Mapping[Want, Wanted]) -> None:
+        """Show what the store has of what is newly wanted, before asking anybody for it."""
+        board = self._board.read()
+        liveness = self._knowledge.rights.quote_liveness(self._clock.now())
+        if self._adopted[0] is wants and self._adopted[1] is liveness:
+            return
+        # A quote may be made of daily bars, which must then not be asked for as if there were none.
+        # Live ones that nobody looks at are not, and there may be thousands.
+        days = {
+            want.ticker: None
+            for want, wanted in wants.items()
+            if want.feed in DAYS and (wanted.viewers or liveness is Liveness.END_OF_DAY)
+        }
+        # And what is known of splits, before a jump of the bars is taken for one.
+        more = (Want(feed, ticker) for ticker in days for feed in (Feed.DAILY, Feed.SPLITS))
+        looked_at = dict.fromkeys((*wants, *more, LISTING_WANT))
+        unseen = self._roster.unseen(want for want in looked_at if not board.knows(want))
+        self._board.adopt(self._store.load_many(unseen))
+        self._roster.saw(unseen)
+        self._adopted = (wants, liveness)
+
+    def _lead_or_follow(self, now: datetime) -> bool:
+        """Whether this process polls. One that does not shows what the other has saved."""
+        if self._leads:
+            self._roster.share(now)
+            return True
+        self._leads = self._store.lead()
+        if self._leads:
+            log.info("polling as %s", self._who)
+            self._knowledge.load(self._store)
+            self._board.publish_poll(leads=True, who=self._who, since=now)
+            self._roster.share(now)
+            return True
+        self._roster.share(now)
+        revision = self._store.revision()
+        if revision != self._revision:
+            self._revision = revision
+            self._knowledge.load(self._store)
+            wants = (*self._roster.viewers(), LISTING_WANT)
+            self._board.publish(self._store.load_many(wants))
+        self._board.publish_poll(
+            heartbeat=now,
+            leads=False,
+            who="another process",
+            ledger=self._budget.load_ledger(),
+            usage=self._knowledge.usage,
+        )
+        return False
+
+    def _publish_poll(self, plan: Plan, wants: Mapping[Want, Wanted], ledger: Ledger) -> None:
+        knowledge = self._knowledge
+        if wants is not self._told:
+            self._told = wants
+            self._board.publish_poll(
+                viewers={want: wanted.viewers for want, wanted in wants.items() if wanted.viewers},
+                operators=tuple(
+                    want.ticker
+                    for want, wanted in wants.items()
+                    if not wanted.viewers and want != LISTING_WANT
+                ),
+            )
+        self._board.publish_poll(
+            heartbeat=self._clock.now(),
+            halted=knowledge.halted,
+            outage_since=knowledge.outage.since,
+            due=plan.due,
+            forecast=plan.forecast,
+            ledger=ledger,
+            usage=knowledge.usage,
+            refused={str(what): at for what, at in knowledge.rights.refused.items()},
+            latency=self._latency.usual,
+        )
+
+    def _run(self) -> None:
+        """Step until stopped. A fault of our own is logged once and does not end the polling."""
+        faults = 0
+        while not self._stopping.is_set():
+            try:
+                again = self.step()
+                faults = 0
+            except Exception as fault:
+                faults += 1
+                if faults == 1:
+                    log.exception("the poller failed and goes on")
+                again = self._clock.now() + MENDING
+                if isinstance(fault, StoreError):
+                    self._board.publish_poll(store_fault=fault.words)
+            self._wait_until(again)
+        _quietly(self._saving.save)
+        _quietly(self._store.release_thread)
+
+    def _wait_until(self, again: datetime | None) -> None:
+        """Until then, until the heartbeat is due, or until woken, whichever comes first."""
+        wait = IDLE if again is None else min(again - self._clock.now(), IDLE)
+        if wait > timedelta(0):
+            self._wake.wait(wait.total_seconds())
+        self._wake.clear()
+
+
+def _result_of(
+    future: Future[Fetched],
+) -> Fetched | FetchError:
+    fault = future.exception()
+    if fault is None:
+        return future.result()
+    if isinstance(fault, FetchError):
+        return fault
+    # A fault of our own must not be asked for again at once: that would burn the budget.
+    log.error("a call failed in our own code", exc_info=fault)
+    return UnreadableReply(why=f"our own fault, {type(fault).__name__}")
+
+
+def _quietly(action: Callable[[], None]) -> None:
+    try:
+        action()
+    except StoreError as fault:
+        log.warning("%s", fault.words)

@@ -1,0 +1,78 @@
+"""What is not in the store yet, and when it gets there.
+
+What cost a call that is scarce, failed, or taught something is saved at once. Live quotes come by
+the thousand and are replaced within seconds: those of a cycle go together, in one transaction. A
+kill may lose these, and nothing else.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import timedelta
+
+from stocktracker.board import Board
+from stocktracker.cache import Store
+from stocktracker.clock import Clock
+from stocktracker.errors import StoreError
+from stocktracker.model import Feed, Outcome, Record, Want
+from stocktracker.plans import Liveness
+from stocktracker.polling.knowledge import USAGE, Knowledge
+
+log = logging.getLogger(__name__)
+
+AGAIN = timedelta(seconds=5)  # after the store could not be written
+
+
+class Saving:
+    """Used by the poller's thread only."""
+
+    def __init__(self, store: Store, board: Board, knowledge: Knowledge, clock: Clock) -> None:
+        self._store = store
+        self._board = board
+        self._knowledge = knowledge
+        self._clock = clock
+        self._held: dict[Want, Record] = {}
+        self._held_since: timedelta | None = None
+
+    def take(self, records: Mapping[Want, Record], *, counted: bool) -> None:
+        """Save these, or hold them back. `counted`: the plan's calls are counted by the day."""
+        self._held |= records
+        if self._held_since is None:
+            self._held_since = self._clock.uptime().elapsed
+        learnt = bool(self._knowledge.changed_documents().keys() - {USAGE})
+        if counted or learnt or any(not self._can_wait(record) for record in records.values()):
+            self.save()
+
+    def _can_wait(self, record: Record) -> bool:
+        now, attempt = self._clock.now(), record.attempt
+        return (
+            record.feed is Feed.QUOTE
+            and (attempt is None or attempt.outcome is not Outcome.FAILED)
+            and self._knowledge.rights.quote_liveness(now) is not Liveness.END_OF_DAY
+        )
+
+    def left(self) -> timedelta | None:
+        """How long what is held back may still wait; None where nothing is."""
+        if self._held_since is None:
+            return None
+        waited = self._clock.uptime().elapsed - self._held_since
+        return max(self._knowledge.refresh - waited, timedelta(0))
+
+    def save(self) -> None:
+        """Save all of it. What cannot be is kept in memory, and tried again soon."""
+        if self._held_since is None:
+            return
+        try:
+            self._store.save(self._held.values(), self._knowledge.changed_documents())
+        except StoreError as fault:
+            self._held_since = self._clock.uptime().elapsed - self._knowledge.refresh + AGAIN
+            if self._board.read().poll.store_fault is None:
+                log.error("%s Nothing is lost while this process runs.", fault.words)
+            self._board.publish_poll(store_fault=fault.words)
+            return
+        self._held, self._held_since = {}, None
+        self._knowledge.saved()
+        if self._board.read().poll.store_fault is not None:
+            log.info("the store can be written again")
+            self._board.publish_poll(store_fault=None)

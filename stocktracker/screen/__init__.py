@@ -1,0 +1,1 @@
+"""What viewers see: the pieces of the pages. Streamlit is at home here and in the pages."""

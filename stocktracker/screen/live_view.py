@@ -1,0 +1,50 @@
+"""The Live page below the strip: drawn once for each change, and replayed for everybody else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from stocktracker import encoding, wording
+from stocktracker.model import Ticker
+from stocktracker.palette import DARK, LIGHT, Scheme, with_scheme
+from stocktracker.runtime import Runtime
+from stocktracker.screen import ui
+from stocktracker.screen.tables import Cells, cards, cells_of, quote_columns, quote_table, tile
+
+TILES = 5
+KEPT = 1500  # lists of tickers, each with what is shown of them; some 20 kB each
+
+
+def draw(runtime: Runtime, tickers: Sequence[Ticker]) -> None:
+    """Tiles, table, cards, and what went wrong."""
+    shown = [cells_of(row) for row in runtime.read_rows(tickers)]
+    _draw(encoding.encode_key(shown), ui.scheme().value, shown, dark=ui.is_dark())
+
+
+@st.cache_data(show_spinner=False, max_entries=KEPT)
+def _draw(key: bytes, scheme_name: str, _shown: Sequence[Cells], *, dark: bool) -> None:  # noqa: ARG001
+    """What viewers with the same cells see in common: replayed for all but the first."""
+    scheme = Scheme(scheme_name)
+    palette = with_scheme(DARK if dark else LIGHT, scheme)
+    with st.container(key="wide"):
+        with st.grid(TILES, min_column_width=170, gap="small"):
+            for cells in _shown[:TILES]:
+                st.metric(**tile(cells, scheme))
+        st.dataframe(
+            quote_table(_shown, palette),
+            key="quotes",
+            hide_index=True,
+            row_height=44,
+            height="content",
+            placeholder=wording.NOTHING,
+            column_config=quote_columns(),
+        )
+    with st.container(key="narrow"):
+        st.html(cards(_shown, palette))
+    for cells in _shown:
+        if cells.trouble:
+            stays = "the last price stays" if cells.price else "there is no price to show"
+            about = wording.escape_markdown(cells.ticker)
+            st.caption(f":material/error: **{about}**: {cells.trouble} Until then {stays}.")

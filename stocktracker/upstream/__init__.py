@@ -1,0 +1,1 @@
+"""Alpha Vantage's spelling: queries, one hardened GET, refusals, bodies to records. Stops here."""
