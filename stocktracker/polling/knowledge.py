@@ -92,7 +92,8 @@ class Knowledge:
 
     def refuse(self, capability: Capability, at: datetime) -> None:
         """Upstream does not give us this; remembered for 30 days or until the plan changes."""
-        log.warning("upstream refuses %s on the plan %s", capability, self.rights.plan.name)
+        if self.rights.has(capability, at):  # else it is known, from a call sent along with this
+            log.warning("upstream refuses %s on the plan %s", capability, self.rights.plan.name)
         self.rights = self.rights.without(capability, at)
         self._changed.add(RIGHTS)
 

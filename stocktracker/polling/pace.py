@@ -15,7 +15,8 @@ from math import ceil
 from stocktracker.plans import DAY, Limit
 from stocktracker.polling.ledger import NO_SPREAD, margin
 
-KEPT = 100  # measurements; older ones say little about the network of now
+KEPT = 1500  # measurements: what was late a minute ago still counts within the minute's window
+LAST = 100  # of them tell what is usual now
 GUESS = timedelta(milliseconds=250)  # before anything was measured
 HEADROOM = 1.5  # over what is on its way on average
 LEAST_SIDE_BY_SIDE = 2
@@ -38,7 +39,8 @@ class Latency:
         """The mean; None as long as nothing was measured."""
         if not self.measured:
             return None
-        return sum(self.measured, timedelta(0)) / len(self.measured)
+        last = self.measured[-LAST:]
+        return sum(last, timedelta(0)) / len(last)
 
     @property
     def spread(self) -> timedelta:

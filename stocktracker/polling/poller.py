@@ -62,6 +62,7 @@ class Sent:
     call: Call
     wants: frozenset[Want]
     probe: bool
+    taken_at: timedelta  # before the budget wrote it down, which takes a while
     sent_at: timedelta
     future: Future[Fetched]
 
@@ -211,7 +212,7 @@ class Poller:
             sent_at = self._clock.uptime().elapsed
             log.debug("asking for %s of %s: %s", call.feed, ", ".join(call.tickers), call.reason)
             future = self._executor.submit(self._fetcher.fetch, call)
-            self._sent.append(Sent(call, frozenset(call.wants), probe, sent_at, future))
+            self._sent.append(Sent(call, frozenset(call.wants), probe, up, sent_at, future))
             future.add_done_callback(lambda _done: self._wake.set())
         return True
 
@@ -226,7 +227,7 @@ class Poller:
         for sent in done:
             result = _result_of(sent.future)
             if not isinstance(result, Unreachable):
-                self._latency = self._latency.after([up - sent.sent_at])
+                self._latency = self._latency.after([up - sent.taken_at])
             reply = Reply(sent.call, sent.sent_at, self._clock.now(), result, sent.probe)
             for record in digest(reply, self._board.read(), self._knowledge, self._budget):
                 records[record.want] = record
