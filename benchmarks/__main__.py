@@ -19,7 +19,18 @@ from benchmarks.report import Row
 from benchmarks.year import Year
 
 # In the order of the table. `year` measures no time, and so passes beside all the others.
-TOPICS = ("start", "ticks", "crowd", "options", "sharing", "memory", "year", "store", "planner")
+TOPICS = (
+    "start",
+    "ticks",
+    "crowd",
+    "options",
+    "sharing",
+    "memory",
+    "year",
+    "store",
+    "histories",
+    "planner",
+)
 YEAR_WITHIN = 540.0  # seconds, so that all is done in ten minutes
 GUEST = "market"  # brings its own rows where it is there
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from datetime import UTC, date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -406,18 +405,3 @@ def test_highs_and_lows_of_weeks_hold_their_opens_and_closes(
     pd.testing.assert_series_equal(
         ours.iloc[-1][["close"]], weeks.iloc[-1][["close"]], check_names=False
     )
-
-
-def test_25_years_of_daily_bars_are_adjusted_within_milliseconds() -> None:
-    days = pd.bdate_range("2001-11-23", "2026-11-23", name="date")
-    rng = np.random.default_rng(7)
-    close = 100 * np.exp(np.cumsum(rng.normal(0, 0.01, len(days))))
-    raw = pd.DataFrame(dict.fromkeys(PRICES, close) | {"volume": 1e6}, index=days)
-    paid = dividends(*((f"{day:%Y-%m-%d}", 0.01) for day in days[60::63]))
-    told_ = splits(("2014-06-09", 1.05), ("2020-08-31", 1.02))
-    took = []
-    for _ in range(5):
-        began = time.perf_counter()
-        adjust(raw, told_, paid, Series.TOTAL)
-        took.append(time.perf_counter() - began)
-    assert min(took) < 0.010

@@ -29,11 +29,11 @@ from stocktracker.model import (
     Want,
 )
 from stocktracker.plans import DAY, PLANS, Rights
+from stocktracker.polling.agenda import needed
 from stocktracker.polling.budget import Budget
 from stocktracker.polling.due import FACTS_AGAIN, Known, turn_of
 from stocktracker.polling.knowledge import Knowledge
 from stocktracker.polling.outcome import Reply, digest
-from stocktracker.polling.planner import needed
 from stocktracker.polling.wants import Wanted
 from tests.helpers import FakeClock, daily, quote, splits, utc
 

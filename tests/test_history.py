@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -394,16 +393,6 @@ def test_two_calls_of_ibm_are_25_years_that_equal_upstreams_own_adjusted_closes(
     figures = ["open", "high", "low", "close", "volume"]
     assert (raw.frame[figures] == whole[figures]).all().all()
     assert len(aggregate(compact)) == 21
-
-
-def test_25_years_of_weeks_out_of_days_take_a_blink() -> None:
-    bars = days(6500)
-    took = []
-    for _ in range(3):
-        began = time.perf_counter()
-        history(bars, asked="Max", interval=Interval.WEEKLY, splits=splits())
-        took.append(time.perf_counter() - began)
-    assert min(took) < 0.1
 
 
 # --- several histories on common dates --------------------------------------------------------
