@@ -33,7 +33,7 @@ from stocktracker.model import Feed, Ticker, Want
 from stocktracker.plans import Capability, Liveness, Rights
 from stocktracker.polling.budget import Budget
 from stocktracker.polling.knowledge import Knowledge
-from stocktracker.polling.ledger import Allowance
+from stocktracker.polling.ledger import Allowance, Ledger
 from stocktracker.polling.pace import most_side_by_side
 from stocktracker.polling.poller import Poller
 from stocktracker.polling.roster import Roster
@@ -44,6 +44,7 @@ from stocktracker.watchlists import DOCUMENT, Watchlists, from_document, to_docu
 log = logging.getLogger(__name__)
 
 DEMO_KEY = "DEMO"
+RECKON_AGAIN = timedelta(milliseconds=250)
 LOOK_AGAIN = timedelta(seconds=2)  # until another process's change of the watchlists is seen
 
 
@@ -71,6 +72,7 @@ class Runtime:
         self.settings = parts.settings
         self.board = parts.board
         self._watchlists: tuple[Uptime, Watchlists] | None = None
+        self._allowance: tuple[Ledger, timedelta, Allowance] | None = None
 
     def now(self) -> datetime:
         return self._parts.clock.now()
@@ -131,8 +133,12 @@ class Runtime:
         return calendar_of(ticker).zone
 
     def read_allowance(self) -> Allowance:
-        """Calls left, as the poller last saw the ledger."""
-        return self._parts.budget.describe(self.board.read().poll.ledger)
+        """Calls left, as the poller last saw the ledger; reckoned a few times a second at most."""
+        ledger, up = self.board.read().poll.ledger, self._parts.clock.uptime().elapsed
+        held = self._allowance
+        if held is None or held[0] is not ledger or up - held[1] >= RECKON_AGAIN:
+            held = self._allowance = ledger, up, self._parts.budget.describe(ledger)
+        return held[2]
 
     def read_rights(self) -> Rights:
         return self._parts.knowledge.rights
