@@ -33,6 +33,8 @@ INTERVALS = {"Auto": None, "2 s": 2, "5 s": 5, "15 s": 15, "30 s": 30, "60 s": 6
 PENDING_TICK, LIVE_TICK, SLOW_TICK, QUIET_TICK = 1, 5, 30, 60
 LOOKS_A_ROUND = 4  # how often a page looks while its prices are asked for once
 SOON = timedelta(seconds=5)
+IMPATIENT = timedelta(seconds=6)
+PENDING_SINCE = "pending since"
 
 
 # --- who is looking -------------------------------------------------------------------------
@@ -276,7 +278,9 @@ def tick_of(runtime: Runtime, tickers: Sequence[Ticker]) -> int | None:
     if st.session_state.get("pause") and not _is_listing_to_offer(runtime):
         return None
     if is_pending(runtime) or _is_listing_to_offer(runtime):
-        return PENDING_TICK
+        since = st.session_state.setdefault(PENDING_SINCE, runtime.now())
+        return pending_tick(runtime.now() - since)
+    st.session_state.pop(PENDING_SINCE, None)
     asked = INTERVALS[st.session_state.get("refresh", "Auto")]
     if asked is not None:
         return asked
@@ -284,6 +288,13 @@ def tick_of(runtime: Runtime, tickers: Sequence[Ticker]) -> int | None:
         return QUIET_TICK
     a_round = runtime.read_turn().total_seconds()
     return min(max(round(a_round / LOOKS_A_ROUND), LIVE_TICK), SLOW_TICK)
+
+
+def pending_tick(waited: timedelta) -> int:
+    """Ever more seldom: a server that is slow to answer would get ever more to do."""
+    if waited < IMPATIENT:
+        return PENDING_TICK
+    return 2 * PENDING_TICK if waited < 3 * IMPATIENT else LIVE_TICK
 
 
 def is_pending(runtime: Runtime) -> bool:
