@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	&& echo $$p && break; done)
 
-.PHONY: run test check unit bench simulator screenshots clean help
+.PHONY: run test check unit audit bench simulator screenshots clean help
 
 run: $(VENV)/.run  ## start the dashboard on http://127.0.0.1:8501
 	$(BIN)/streamlit run app.py
@@ -24,6 +24,9 @@ check: $(VENV)/.test  ## lint, format, types
 unit: $(VENV)/.test  ## the tests alone; ARGS are handed to pytest
 	@sh scripts/need-chromium
 	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+
+audit: $(VENV)/.run $(VENV)/audit/.made  ## look for known vulnerabilities in what is installed
+	$(BIN)/python scripts/audit.py $(VENV)/audit/bin/pip-audit
 
 bench: $(VENV)/.test  ## measure beside rivals, ten minutes; ARGS="ticks options" for some topics alone
 	$(BIN)/python -m benchmarks $(ARGS)
@@ -45,6 +48,12 @@ $(VENV)/.run: requirements.txt
 	@test -n "$(PYTHON)" || { echo "stocktracker needs Python 3.11 or newer"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) -r requirements.txt
+	touch $@
+
+# In an environment of its own, so that it is not part of what it looks at.
+$(VENV)/audit/.made: Makefile $(VENV)/.run
+	test -x $(VENV)/audit/bin/python || $(PYTHON) -m venv $(VENV)/audit
+	$(VENV)/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1
 	touch $@
 
 $(VENV)/.test: requirements-dev.txt $(VENV)/.run

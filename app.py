@@ -21,6 +21,7 @@ import streamlit as st
 from stocktracker import frontend
 from stocktracker.config import load_settings
 from stocktracker.errors import SettingsError, StoreError
+from stocktracker.guard import GUARD
 from stocktracker.markets import BY_SUFFIX, Exchange, calendar
 from stocktracker.routes import SECURITY_HEADERS, make_routes
 from stocktracker.runtime import Runtime, anchor, open_runtime
@@ -108,5 +109,7 @@ app = st.App(
     FOLDER / "stocktracker" / "dashboard.py",
     lifespan=serve_runtime,
     routes=make_routes(),
-    middleware=SECURITY_HEADERS,
+    middleware=[*SECURITY_HEADERS, *GUARD],
+    # Streamlit reads its own file too; what was checked is what counts.
+    secrets={"auth": dict(SETTINGS.sign_in.auth)} if SETTINGS.sign_in else None,
 )

@@ -6,7 +6,6 @@ a SettingsError that names the setting and what is allowed; the key itself is ne
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import tomllib
 from collections.abc import Mapping
@@ -21,6 +20,15 @@ import platformdirs
 from stocktracker.errors import BadTicker, SettingsError
 from stocktracker.model import Ticker, parse_ticker
 from stocktracker.plans import PLANS, Capability, Limit, Liveness, Plan, parse_limits
+from stocktracker.signin import (
+    ALLOWED_PEOPLE,
+    SHORTEST_TOKEN,
+    SignIn,
+    fault_in_auth,
+    is_good_token,
+    is_loopback,
+    parse_people,
+)
 
 ALPHA_VANTAGE = "https://www.alphavantage.co/query"
 SECRETS = Path(".streamlit/secrets.toml")
@@ -37,6 +45,9 @@ NAMES = (
     "STOCKTRACKER_HOURS",
     "STOCKTRACKER_MAX_TICKERS",
     "STOCKTRACKER_WATCH",
+    "STOCKTRACKER_SIGN_IN",
+    "STOCKTRACKER_API_TOKEN",
+    "STOCKTRACKER_SECRETS",
 )
 PREFIX = "STOCKTRACKER_"
 
@@ -70,15 +81,30 @@ class Settings:
     max_tickers: int
     watch: Watch = Watch()
     key: str | None = field(default=None, repr=False)
+    sign_in: SignIn | None = None
+    api_token: str | None = field(default=None, repr=False)
 
     @property
     def demo(self) -> bool:
         return self.key is None
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must be in no log."""
+        more = self.sign_in.secrets if self.sign_in else ()
+        return tuple(text for text in (self.key, self.api_token, *more) if text)
+
 
 def load_settings(environment: Mapping[str, str], secrets: Path = SECRETS) -> Settings:
-    """Read and check every setting. Raises SettingsError for the first wrong one."""
-    values = {**_read_secrets(secrets), **_named(environment)}
+    """Read and check every setting. Raises SettingsError for the first wrong one.
+
+    STOCKTRACKER_SECRETS in the environment names another file than `secrets`.
+    """
+    named = environment.get("STOCKTRACKER_SECRETS", "").strip()
+    path = Path(named) if named else secrets
+    content = _read_secrets(path, must_exist=bool(named))
+    auth = content.get("auth")
+    values = {**_texts(content), **_named(environment)}
     values = {name: text.strip() for name, text in values.items() if text.strip()}
     key = _key(values.get("ALPHAVANTAGE_API_KEY"))
     plan = _plan(values.get("STOCKTRACKER_PLAN"), demo=key is None)
@@ -95,6 +121,8 @@ def load_settings(environment: Mapping[str, str], secrets: Path = SECRETS) -> Se
         max_tickers=_whole_number("STOCKTRACKER_MAX_TICKERS", values, 50, range(1, 501)),
         watch=_watch(values.get("STOCKTRACKER_WATCH"), plan),
         key=key,
+        sign_in=_sign_in(values.get("STOCKTRACKER_SIGN_IN"), auth, path),
+        api_token=_api_token(values.get("STOCKTRACKER_API_TOKEN")),
     )
 
 
@@ -106,14 +134,21 @@ def _named(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: environment[name] for name in NAMES if name in environment}
 
 
-def _read_secrets(path: Path) -> dict[str, str]:
+def _read_secrets(path: Path, *, must_exist: bool) -> dict[str, object]:
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
+        if must_exist:
+            raise SettingsError(
+                "STOCKTRACKER_SECRETS", f"there is no file {path}", "a TOML file of text values"
+            ) from None
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
         # Not chained: the error's text can quote the line that holds the key.
         raise SettingsError(str(path), "cannot be read", "a TOML file of text values") from None
+
+
+def _texts(content: Mapping[str, object]) -> dict[str, str]:
     return _named(
         {name: str(value) for name, value in content.items() if not isinstance(value, dict)}
     )
@@ -229,18 +264,51 @@ def _upstream(text: str | None, key: str | None) -> str:
         )
     if parts.username or parts.password or parts.query or parts.fragment or not parts.hostname:
         raise SettingsError("STOCKTRACKER_UPSTREAM", "is not a plain web address", allowed)
-    if parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname)):
+    if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname)):
         return text
     raise SettingsError("STOCKTRACKER_UPSTREAM", "would send the key in the open", allowed)
 
 
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
+def _sign_in(text: str | None, auth: object, path: Path) -> SignIn | None:
+    """Who may come in; None where everybody who can reach the server may."""
+    if text is None:
+        if auth is not None:
+            # Whoever has set up a provider believes that visitors have to sign in.
+            raise SettingsError(
+                "STOCKTRACKER_SIGN_IN",
+                f"is not set, though {path} has a section [auth], so that nobody would have to "
+                "sign in",
+                f"{ALLOWED_PEOPLE}; or no section [auth]",
+            )
+        return None
     try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+        emails, domains = parse_people(text)
+    except ValueError as fault:
+        raise SettingsError(
+            "STOCKTRACKER_SIGN_IN",
+            f"{_shown(str(fault))} is neither an e-mail address nor an @domain",
+            ALLOWED_PEOPLE,
+        ) from None
+    section = auth if isinstance(auth, dict) else None
+    wrong = fault_in_auth(section)
+    if section is None or wrong:
+        raise SettingsError(
+            "STOCKTRACKER_SIGN_IN",
+            f"is set, but {path} {wrong}",
+            "redirect_uri, cookie_secret, client_id, client_secret and server_metadata_url of "
+            "your OpenID Connect provider in [auth], as README.md shows",
+        )
+    return SignIn(emails, domains, section)
+
+
+def _api_token(text: str | None) -> str | None:
+    if text is not None and not is_good_token(text):
+        raise SettingsError(
+            "STOCKTRACKER_API_TOKEN",
+            "is too short, or has characters that no token has",
+            f"at least {SHORTEST_TOKEN} letters, digits and - . _ ~ + /",
+        )
+    return text
 
 
 def _whole_number(name: str, values: Mapping[str, str], default: int, allowed: range) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from stocktracker import gate
 from stocktracker.model import Feed
 from stocktracker.screen import header, keyboard, tables, ui, watchlist_view
 from stocktracker.screen.keyboard import Key
@@ -19,6 +20,7 @@ ASSETS = Path(__file__).parent.parent / "assets"
 
 
 def main() -> None:
+    gate.stop_unless_admitted(ui.forget)
     # Not a material icon: as a favicon that would be fetched from another server.
     st.set_page_config(page_title="stocktracker", page_icon=str(ASSETS / "icon.svg"), layout="wide")
     st.logo(str(ASSETS / "logo.svg"), size="large", icon_image=str(ASSETS / "icon.svg"))
@@ -49,6 +51,7 @@ def main() -> None:
         ui.choose_refresh()
         keyboard.help_button()
         header.plan_note(runtime)
+        gate.sign_out_button()
         st.html(tables.STYLE)
     going = keyboard.take(*pages)
     if going:

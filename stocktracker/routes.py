@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from stocktracker import frontend
+from stocktracker import frontend, guard
 from stocktracker.errors import BadTicker
 from stocktracker.figures.export import QuoteRow, history_csv, quotes_csv
 from stocktracker.model import WHOLE_MARKET, Feed, Outcome, Ticker, parse_ticker
@@ -39,9 +39,9 @@ HEADERS = {
 def make_routes() -> list[Route]:
     return [
         Route("/healthz", healthz),
-        Route("/metrics", metrics),
-        Route("/api/quotes", quotes),
-        Route("/api/history/{ticker:path}.csv", history),
+        Route("/metrics", guard.guarded(metrics)),
+        Route("/api/quotes", guard.guarded(quotes)),
+        Route("/api/history/{ticker:path}.csv", guard.guarded(history)),
         Route(frontend.LIBRARY, library),
     ]
 
@@ -58,12 +58,18 @@ def library(_request: Request) -> Response:
     )
 
 
-async def healthz(_request: Request) -> JSONResponse:
-    """200 while the poller's heart beats and the store takes writes, 503 otherwise."""
+async def healthz(request: Request) -> JSONResponse:
+    """200 while the poller's heart beats and the store takes writes, 503 otherwise.
+
+    Always open, for whoever watches over the server; where figures need a token, it says without
+    one only whether all is well.
+    """
     runtime = current_runtime()
     poll = runtime.read().poll
     beating = poll.heartbeat is not None and runtime.now() - poll.heartbeat < ALIVE
     ok = beating and poll.store_fault is None and poll.halted is None
+    if not guard.is_let_in(request):
+        return JSONResponse({"ok": ok}, status_code=200 if ok else 503)
     allowance = runtime.read_allowance()
     body = {
         "ok": ok,

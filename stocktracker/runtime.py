@@ -225,7 +225,7 @@ def open_runtime(settings: Settings, clock: Clock | None = None) -> Runtime:
     """Build everything and start polling. Raises StoreError where there is no usable store."""
     clock = clock or SystemClock()
     with ExitStack() as opening:
-        kept = journal.install([settings.key] if settings.key else [])
+        kept = journal.install(settings.secrets)
         opening.callback(journal.uninstall, kept)
         store = open_store(settings.store / source_folder(settings))
         opening.callback(_close_store, store)

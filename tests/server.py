@@ -25,9 +25,11 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ClientState_pb2 import ClientState, ContextInfo
+from streamlit.proto.Element_pb2 import Element
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.MultiSelect_pb2 import MultiSelect
 from streamlit.proto.WidgetStates_pb2 import WidgetState
+from websockets import Subprotocol
 from websockets.sync.client import connect
 
 from stocktracker.config import NAMES
@@ -162,6 +164,7 @@ def _environment(store: Path, settings: Mapping[str, str]) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         **dict.fromkeys(NAMES, ""),
         "STOCKTRACKER_STORE": str(store),
+        "STOCKTRACKER_SECRETS": os.devnull,
         **settings,
     }
 
@@ -249,7 +252,7 @@ class Session:
 
     `timers` are the fragments that asked to be run again, with their seconds; nobody does so but
     `tick`. `received` is every message as bytes. One that `remembers` has large messages sent once
-    and named from then on, as browsers do.
+    and named from then on, as browsers do. `cookies` are a browser's, who may have signed in.
     """
 
     def __init__(
@@ -260,6 +263,7 @@ class Session:
         *,
         keep: bool = True,
         remembers: bool = False,
+        cookies: Mapping[str, str] | None = None,
     ) -> None:
         self.received: list[bytes] = []
         self._remembered: list[str] | None = [] if remembers else None
@@ -269,6 +273,8 @@ class Session:
         self._query = query
         with ExitStack() as opening:
             address = f"ws://{LOOPBACK}:{app.port}/_stcore/stream"
+            jar = "; ".join(f"{name}={value}" for name, value in (cookies or {}).items())
+            xsrf = (cookies or {}).get("_streamlit_xsrf")
             self._socket = opening.enter_context(
                 connect(
                     address,
@@ -277,6 +283,8 @@ class Session:
                     ping_interval=None,
                     compression=None,
                     proxy=None,
+                    additional_headers={"Cookie": jar} if jar else None,
+                    subprotocols=[Subprotocol("streamlit"), Subprotocol(xsrf)] if xsrf else None,
                 )
             )
             self.rerun()
@@ -300,6 +308,18 @@ class Session:
             if fragment in self.timers:  # not so where the tick before ran the whole script
                 self._run(ClientState(fragment_id=fragment, is_auto_rerun=True))
 
+    def press(self, label: str) -> None:
+        """Press the button with this label that came last."""
+        buttons = [element.button for element in self.elements() if element.HasField("button")]
+        pressed = [button.id for button in buttons if button.label == label][-1]
+        self.rerun(WidgetState(id=pressed, trigger_value=True))
+
+    def sent_to(self) -> str:
+        """The path to which the server has sent the browser last."""
+        messages = [ForwardMsg.FromString(message) for message in self.received]
+        paths = [each.auth_redirect.url for each in messages if each.HasField("auth_redirect")]
+        return paths[-1]
+
     def clear_cache(self) -> None:
         """What any visitor may ask of a Streamlit server."""
         self._send(BackMsg(clear_cache=True))
@@ -318,10 +338,13 @@ class Session:
         """The connection stays, but nobody reads from it and nobody answers to a ping."""
         self._socket.protocol.receive_data = lambda _data: None  # type: ignore[method-assign]
 
+    def elements(self) -> list[Element]:
+        """Every element that the server has ever sent, in order."""
+        return [ForwardMsg.FromString(message).delta.new_element for message in self.received]
+
     def multiselects(self) -> list[MultiSelect]:
         """Every list to choose from that the server has ever sent, in order."""
-        elements = [ForwardMsg.FromString(message).delta.new_element for message in self.received]
-        return [each.multiselect for each in elements if each.HasField("multiselect")]
+        return [each.multiselect for each in self.elements() if each.HasField("multiselect")]
 
     def widget_ids(self) -> set[str]:
         """The identities of all switches that the server has ever sent."""

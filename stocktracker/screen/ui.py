@@ -9,12 +9,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
-from stocktracker import wording
+from stocktracker import gate, wording
 from stocktracker.errors import BadTicker
+from stocktracker.gate import current_runtime
 from stocktracker.model import Feed, Listed, Listing, Ticker, Want, parse_ticker
 from stocktracker.palette import DARK, LIGHT, Palette, Scheme, change_name, with_scheme
 from stocktracker.plans import Liveness
-from stocktracker.runtime import Runtime, current_runtime
+from stocktracker.runtime import Runtime
+from stocktracker.runtime import current_runtime as runtime_of_server
 
 __all__ = ["current_runtime"]
 
@@ -42,7 +44,7 @@ PENDING_SINCE = "pending since"
 
 def _release(who: str) -> None:
     try:
-        current_runtime().release(who)
+        runtime_of_server().release(who)
     except RuntimeError:
         return  # the server is closing, and with it every lease
 
@@ -57,6 +59,12 @@ def watch(wants: Iterable[Want]) -> None:
     """This page shows these: say so now, and go on saying so while the page is open."""
     st.session_state["wants"] = frozenset(wants)
     renew_lease()
+
+
+def forget() -> None:
+    """This viewer wants nothing any more."""
+    if st.session_state.pop("wants", None) is not None:
+        _release(viewer())
 
 
 def renew_lease() -> None:
@@ -323,7 +331,7 @@ def _is_listing_to_offer(runtime: Runtime) -> bool:
 
 def live_fragment(draw: Callable[[], None], seconds: int | None) -> None:
     """Run `draw` now and every so many seconds, by itself."""
-    st.fragment(draw, run_every=seconds)()
+    st.fragment(gate.hold(draw), run_every=seconds)()
 
 
 def rerun_when_settled(runtime: Runtime, tickers: Sequence[Ticker], seconds: int | None) -> None:

@@ -96,6 +96,7 @@ def _close() -> None:
 
 @st.dialog("Watchlists", on_dismiss=_close)
 def _manage(runtime: Runtime) -> None:
+    ui.current_runtime()  # a dialog is a fragment, and this one writes
     held = runtime.read_watchlists()
     saving, editing, importing = st.tabs(["Save", "Edit", "Import"])
     with saving:
