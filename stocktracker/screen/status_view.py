@@ -178,6 +178,8 @@ def _result(attempt: Attempt | None) -> str:
         return "not asked yet"
     if attempt.words:
         return attempt.words
+    if attempt.doubt is not None:
+        return f"doubtful: it {attempt.doubt.words}"
     return {Outcome.NEW: "new data", Outcome.SAME: "nothing new"}.get(attempt.outcome, "failed")
 
 

@@ -237,7 +237,8 @@ def headline(runtime: Runtime, ticker: Ticker) -> None:
     price = wording.escape_markdown(wording.price(quote.price, quote.currency))
     when = "now" if age == "now" else f"{age} ago"
     colour = change_colour(change)
-    st.markdown(f"**{price}** :{colour}[{text}] :gray[· {row.freshness} · {when}]")
+    stands = "doubtful" if row.doubt else row.freshness
+    st.markdown(f"**{price}** :{colour}[{text}] :gray[· {stands} · {when}]")
 
 
 # --- how often ------------------------------------------------------------------------------
