@@ -54,6 +54,7 @@ class Poll:
     due: Mapping[Want, Due] = field(default_factory=dict)
     viewers: Mapping[Want, int] = field(default_factory=dict)
     operators: tuple[Ticker, ...] = ()  # what only the operator watches
+    held: Mapping[Ticker, str] = field(default_factory=dict)  # wanted and not followed, and why
     forecast: Forecast | None = None
     ledger: Ledger = field(default_factory=Ledger)
     usage: Usage = field(default_factory=lambda: Usage({}))

@@ -30,7 +30,8 @@ SPARKLINE = 30  # closes, about six weeks
 class Row:
     """One ticker as it stands. `trouble` says in words what its last try failed of.
 
-    `doubt` is a newer price that is not believed; `quote` is the last good one.
+    `doubt` is a newer price that is not believed; `quote` is the last good one. `held` says why the
+    ticker is not followed though it is wanted.
     """
 
     ticker: Ticker
@@ -43,6 +44,7 @@ class Row:
     due: Due | None
     trouble: str | None
     doubt: Doubt | None = None
+    held: str | None = None
 
     @property
     def name(self) -> str:
@@ -87,6 +89,7 @@ def _row(
         due=next((snapshot.poll.due[want] for want in wants if want in snapshot.poll.due), None),
         trouble=_trouble([snapshot.attempts.get(want) for want in wants]),
         doubt=snapshot.doubt(ticker),
+        held=snapshot.poll.held.get(ticker),
     )
 
 

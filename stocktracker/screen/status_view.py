@@ -198,6 +198,8 @@ def settings(runtime: Runtime) -> None:
         "Refresh": f"every {chosen.refresh.total_seconds():.0f} s",
         "Hours": str(chosen.hours),
         "Tickers per viewer": str(chosen.max_tickers),
+        "Tickers in all": f"{chosen.max_watched:,}",
+        "Tickers allowed": "any" if chosen.allow is None else ", ".join(sorted(chosen.allow)),
         "Source": "simulated prices" if chosen.demo else "Alpha Vantage",
     }
     for what in Capability:

@@ -61,6 +61,7 @@ class Cells:
     quiet: bool
     trouble: str
     doubt: str = ""
+    held: str = ""
 
 
 def cells_of(row: Row) -> Cells:
@@ -83,6 +84,7 @@ def cells_of(row: Row) -> Cells:
         quiet=quote is None or row.freshness is Freshness.STALE or row.doubt is not None,
         trouble=row.trouble or "",
         doubt=doubt_words(row),
+        held=row.held or "",
     )
 
 
