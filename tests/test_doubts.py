@@ -16,9 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stocktracker import encoding
+from stocktracker.board import Board, Snapshot
+from stocktracker.cache import DiskStore
 from stocktracker.config import Hours
 from stocktracker.fundamentals import Split, Splits
-from stocktracker.model import Attempt, Doubt, Feed, Outcome, Quote, Ticker, Want
+from stocktracker.model import Attempt, Call, Doubt, Feed, Outcome, Quote, Ticker, Want
+from stocktracker.plans import PLANS
+from stocktracker.polling.budget import Budget
 from stocktracker.polling.doubts import (
     Closes,
     closes_of,
@@ -27,8 +31,10 @@ from stocktracker.polling.doubts import (
     heard_again,
     judge,
 )
+from stocktracker.polling.knowledge import Knowledge
+from stocktracker.polling.outcome import Reply, digest
 from stocktracker.rows import make_rows
-from tests.helpers import daily, quote, utc
+from tests.helpers import FakeClock, daily, quote, utc
 from tests.household import Household, household
 
 NOW = utc("2026-11-23T15:00")
@@ -40,7 +46,7 @@ ALWAYS: Mapping[str, Any] = {"plan": "premium-75", "hours": Hours.ALWAYS}
 
 def heard(price: float, **more: Any) -> Quote:
     figures = {"open": price, "high": price * 1.01, "low": price * 0.99, "previous_close": None}
-    return quote("IBM", price, fetched_at=NOW, **{**figures, **more})
+    return quote("IBM", price, **{"fetched_at": NOW, **figures, **more})
 
 
 def split(day: date, factor: float) -> Splits:
@@ -353,6 +359,110 @@ def test_a_close_that_stays_doubtful_costs_few_calls(tmp_path: Path) -> None:
         assert price_of(house) > 50 * good
 
 
+# --- splits, and calls of two kinds, by replies alone --------------------------------------
+
+
+class Desk:
+    """Takes in replies as the poller does, on a given plan."""
+
+    def __init__(self, folder: Path, plan: str) -> None:
+        chosen = PLANS[plan]
+        self.clock = FakeClock("2026-11-23T22:00")
+        self.board = Board()
+        self.knowledge = Knowledge(
+            chosen, chosen.liveness, refresh=timedelta(seconds=20), always=False
+        )
+        self.budget = Budget(DiskStore(folder), chosen.limits, self.clock)
+
+    def hear(self, feed: Feed, result: Any, *, after: timedelta = MINUTE) -> Snapshot:
+        self.clock.tick(after)
+        call = Call(feed, (IBM,))
+        reply = Reply(call, self.clock.uptime().elapsed, self.clock.now(), result)
+        self.board.publish(digest(reply, self.board.read(), self.knowledge, self.budget))
+        return self.board.read()
+
+    def hear_closes(self, closes: dict[str, float], **more: Any) -> Snapshot:
+        bars = daily("IBM", closes, fetched_at=self.clock.now())
+        close = bars.frame["close"]
+        frame = bars.frame.assign(high=close * 1.01, low=close * 0.99)
+        return self.hear(Feed.DAILY, replace(bars, frame=frame), **more)
+
+    def hear_price(self, price: float, **more: Any) -> Snapshot:
+        fresh = heard(price, as_of=self.clock.now(), fetched_at=self.clock.now())
+        return self.hear(Feed.QUOTE, [fresh], **more)
+
+    def closes(self) -> list[float]:
+        frame = self.board.read().bars[Want(Feed.DAILY, IBM)].frame
+        return [float(close) for close in frame["close"]]
+
+
+OLD = {"2026-11-19": 149.0, "2026-11-20": 150.0}
+
+
+def test_a_split_lets_the_bar_in_that_was_kept_aside_for_no_further_call(tmp_path: Path) -> None:
+    desk = Desk(tmp_path / "store", "free")
+    desk.hear_closes(OLD)
+    after = desk.hear_closes({**OLD, "2026-11-23": 14.9})
+    assert after.doubt(IBM) is not None
+    assert after.quotes[IBM].price == 150.0
+    after = desk.hear(Feed.SPLITS, split(MONDAY, 10))
+    assert after.doubt(IBM) is None
+    assert (after.quotes[IBM].price, after.quotes[IBM].previous_close) == (14.9, 15.0)
+    assert desk.closes() == [149.0, 150.0, 14.9]
+
+
+def test_other_splits_do_not_let_it_in(tmp_path: Path) -> None:
+    desk = Desk(tmp_path / "store", "free")
+    desk.hear_closes(OLD)
+    desk.hear_closes({**OLD, "2026-11-23": 1.51})
+    after = desk.hear(Feed.SPLITS, split(MONDAY, 2))
+    assert after.doubt(IBM) is not None
+    assert desk.closes() == [149.0, 150.0]
+
+
+def test_a_history_of_another_magnitude_changes_nothing_that_is_stored(tmp_path: Path) -> None:
+    desk = Desk(tmp_path / "store", "free")
+    desk.hear_closes(OLD)
+    after = desk.hear_closes({day: 100 * close for day, close in OLD.items()} | {"2026-11-23": 1.0})
+    assert desk.closes() == [149.0, 150.0]
+    doubt = after.doubt(IBM)
+    assert doubt is not None
+    assert doubt.words == "comes with closes of earlier days that are not the stored ones"
+
+
+def test_a_wrong_newest_bar_does_not_keep_corrections_of_others_out(tmp_path: Path) -> None:
+    desk = Desk(tmp_path / "store", "free")
+    desk.hear_closes(OLD)
+    desk.hear_closes(
+        {"2026-11-18": 148.0, "2026-11-19": 149.5, "2026-11-20": 150.0} | {"2026-11-23": 15200.0}
+    )
+    assert desk.closes() == [148.0, 149.5, 150.0]
+
+
+def test_two_kinds_of_calls_that_agree_are_enough(tmp_path: Path) -> None:
+    desk = Desk(tmp_path / "store", "premium-75")
+    desk.hear_closes(OLD)
+    desk.hear_price(151.0)
+    assert desk.hear_price(1510.0).doubt(IBM) is not None
+    # The bar of that day says the same, and is one answer of its own kind.
+    assert desk.hear_closes({**OLD, "2026-11-23": 1512.0}).quotes[IBM].price == 151.0
+    after = desk.hear_price(1511.0)
+    assert after.quotes[IBM].price == 1511.0
+    assert after.doubt(IBM) is None
+    # And a bar that says what is shown is none to doubt.
+    desk.hear_closes({**OLD, "2026-11-23": 1512.0})
+    assert desk.closes() == [149.0, 150.0, 1512.0]
+
+
+def test_the_next_good_answer_ends_a_doubt(tmp_path: Path) -> None:
+    desk = Desk(tmp_path / "store", "premium-75")
+    desk.hear_price(151.0)
+    assert desk.hear_price(15100.0).doubt(IBM) is not None
+    after = desk.hear_price(151.2)
+    assert after.doubt(IBM) is None
+    assert after.quotes[IBM].price == 151.2
+
+
 # --- properties -----------------------------------------------------------------------------
 
 STEPS = st.lists(
@@ -377,7 +487,7 @@ def test_nothing_doubtful_is_shown_without_three_answers_that_agree(
         if doubt is not None and confirmed(doubt) is None:
             continue
         if not 0.1 < fresh.price / shown.price < 10:
-            run = [(price, when) for price, when in answers[-len(answers) :]]
+            run = answers
             same = 0
             for price, _ in reversed(run):
                 if price != fresh.price:

@@ -252,6 +252,8 @@ def headline(runtime: Runtime, ticker: Ticker) -> None:
     name = wording.escape_markdown(row.name) if row.name else ""
     about = wording.escape_markdown(ticker)
     st.markdown(f"#### {about} :gray[{name}]" if name else f"#### {about}")
+    if row.held:
+        st.caption(f":material/block: {row.held}")
     if quote is None:
         return
     change = quote.change
