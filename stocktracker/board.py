@@ -18,6 +18,7 @@ from stocktracker.model import (
     Attempt,
     Bars,
     Data,
+    Doubt,
     Facts,
     Feed,
     Listing,
@@ -26,6 +27,7 @@ from stocktracker.model import (
     Ticker,
     Want,
 )
+from stocktracker.plans import Liveness
 from stocktracker.polling.ledger import Ledger
 from stocktracker.polling.schedule import Due, Forecast
 from stocktracker.polling.usage import Usage
@@ -52,6 +54,7 @@ class Poll:
     due: Mapping[Want, Due] = field(default_factory=dict)
     viewers: Mapping[Want, int] = field(default_factory=dict)
     operators: tuple[Ticker, ...] = ()  # what only the operator watches
+    held: Mapping[Ticker, str] = field(default_factory=dict)  # wanted and not followed, and why
     forecast: Forecast | None = None
     ledger: Ledger = field(default_factory=Ledger)
     usage: Usage = field(default_factory=lambda: Usage({}))
@@ -77,6 +80,24 @@ class Snapshot:
         if want.feed is Feed.LISTING:
             return self.listing
         return self.bars.get(want) or self.facts.get(want)
+
+    def doubt(self, ticker: Ticker) -> Doubt | None:
+        """What was last heard of a ticker's price and is not believed, if it is news.
+
+        On an end-of-day plan that is the newest daily bar, as a quote.
+        """
+        for feed in (Feed.QUOTE, Feed.DAILY):
+            attempt = self.attempts.get(Want(feed, ticker))
+            doubt = attempt.doubt if attempt is not None else None
+            shown = self.quotes.get(ticker)
+            if doubt is not None and (
+                shown is None
+                or feed is Feed.QUOTE
+                or doubt.quote.trading_day > shown.trading_day
+                or shown.liveness is Liveness.END_OF_DAY
+            ):
+                return doubt
+        return None
 
     def knows(self, want: Want) -> bool:
         return self.data(want) is not None or want in self.attempts

@@ -30,14 +30,15 @@ from stocktracker.fetcher import Fetcher
 from stocktracker.journal import Journal
 from stocktracker.markets import US, Exchange, MarketState, calendar, calendar_of, exchange_of
 from stocktracker.model import Feed, Ticker, Want
-from stocktracker.plans import Capability, Liveness, Rights
+from stocktracker.plans import DAY, Capability, Liveness, Rights
 from stocktracker.polling.budget import Budget
 from stocktracker.polling.knowledge import Knowledge
 from stocktracker.polling.ledger import Allowance, Ledger
 from stocktracker.polling.pace import most_side_by_side
 from stocktracker.polling.poller import Poller
 from stocktracker.polling.roster import Roster
-from stocktracker.polling.wants import Standing, Wants
+from stocktracker.polling.shares import Rules, Shares
+from stocktracker.polling.wants import Standing, Wants, mark_of
 from stocktracker.rows import Row, make_rows
 from stocktracker.watchlists import DOCUMENT, Watchlists, from_document, to_document
 
@@ -77,14 +78,15 @@ class Runtime:
     def now(self) -> datetime:
         return self._parts.clock.now()
 
-    def watch(self, viewer: str, wants: Iterable[Want]) -> None:
+    def watch(self, viewer: str, wants: Iterable[Want], address: str | None = None) -> None:
         """This viewer looks at exactly these, for the next 90 s or until the next word.
 
+        All viewers of an address are one when it comes to what a viewer may cost.
         What the store has of them is shown at once; nothing is asked of upstream here.
         """
         wanted = list(wants)
         self._show_stored(wanted)
-        if self._parts.wants.renew(viewer, wanted):
+        if self._parts.wants.renew(viewer, wanted, mark_of(address)):
             self._parts.poller.wake()
 
     def release(self, viewer: str) -> None:
@@ -262,11 +264,17 @@ def open_runtime(settings: Settings, clock: Clock | None = None) -> Runtime:
             clock=clock,
             executor=executor,
             side_by_side=side_by_side,
+            guard=Shares(_rules(settings)),
         )
         opening.callback(poller.stop)
         parts = Parts(settings, clock, store, board, budget, wants, knowledge, poller, kept)
         poller.start()
         return Runtime(parts, opening.pop_all())
+
+
+def _rules(settings: Settings) -> Rules:
+    day = next((limit.count for limit in settings.limits if limit.period == DAY), None)
+    return Rules(settings.max_watched, settings.allow, day)
 
 
 def source_folder(settings: Settings) -> str:

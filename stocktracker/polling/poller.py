@@ -11,7 +11,7 @@ import logging
 import os
 import threading
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,9 +21,9 @@ from stocktracker.board import Board
 from stocktracker.cache import Store
 from stocktracker.clock import Clock
 from stocktracker.errors import BudgetSpent, FetchError, StoreError, Unreachable, UnreadableReply
-from stocktracker.model import LISTING_WANT, Call, Feed, Fetched, Record, Want
+from stocktracker.model import LISTING_WANT, Call, Feed, Fetched, Record, Ticker, Want
 from stocktracker.plans import DAY, Liveness
-from stocktracker.polling import pace
+from stocktracker.polling import pace, shares
 from stocktracker.polling.agenda import Agenda
 from stocktracker.polling.budget import Budget
 from stocktracker.polling.due import Known
@@ -34,6 +34,7 @@ from stocktracker.polling.pace import Latency
 from stocktracker.polling.planner import Allowed, Plan, make_plan
 from stocktracker.polling.roster import Roster
 from stocktracker.polling.saving import Saving
+from stocktracker.polling.shares import Shares
 from stocktracker.polling.wants import Wanted
 
 log = logging.getLogger(__name__)
@@ -82,6 +83,7 @@ class Poller:
         clock: Clock,
         executor: Executor,
         side_by_side: int,
+        guard: Shares | None = None,
     ) -> None:
         self._fetcher = fetcher
         self._budget = budget
@@ -98,6 +100,7 @@ class Poller:
         self._sent: list[Sent] = []
         self._saving = Saving(store, board, knowledge, clock)
         self._agenda = Agenda()
+        self._shares = guard or Shares()
         self._latency = Latency()
         self._slot: timedelta | None = None
         self._adopted: tuple[Mapping[Want, Wanted] | None, Liveness | None] = (None, None)
@@ -139,8 +142,10 @@ class Poller:
         if not self._lead_or_follow(now):
             return now + FOLLOW
         self._take_in_replies()
-        wants = self._roster.union(self._board.read().listing)
+        listing = self._board.read().listing
+        wants = self._roster.union(listing)
         self._adopt(wants)
+        wants = self._follow(wants, self._roster.operators(listing), now)
         ledger = self._budget.load_ledger()
         plan = self._plan(wants, ledger)
         self._publish_poll(plan, wants, ledger)
@@ -153,6 +158,17 @@ class Poller:
         if self._take_in_replies():
             again = self._clock.now()
         return self._save_in_time(again, plan.wake_at)
+
+    def _follow(
+        self, wants: Mapping[Want, Wanted], operators: Collection[Ticker], now: datetime
+    ) -> Mapping[Want, Wanted]:
+        """What is followed of the wants; a share is written down before it is spent."""
+        followed = self._shares.follow(wants, operators, self._board.read(), now)
+        changed = self._shares.changed_document()
+        if changed is not None:
+            self._store.save_document(shares.DOCUMENT, changed)
+            self._shares.saved()
+        return followed
 
     def _plan(self, wants: Mapping[Want, Wanted], ledger: Ledger) -> Plan:
         now = self._clock.now()
@@ -278,6 +294,7 @@ class Poller:
         if self._leads:
             log.info("polling as %s", self._who)
             self._knowledge.load(self._store)
+            self._shares.load(self._store.load_document(shares.DOCUMENT))
             self._board.publish_poll(leads=True, who=self._who, since=now)
             self._roster.share(now)
             return True
@@ -314,6 +331,7 @@ class Poller:
             halted=knowledge.halted,
             outage_since=knowledge.outage.since,
             due=plan.due,
+            held=self._shares.held,
             forecast=plan.forecast,
             ledger=ledger,
             usage=knowledge.usage,

@@ -58,7 +58,10 @@ def explain_missing(runtime: Runtime, ticker: Ticker, choice: Choice) -> None:
     snapshot = runtime.read()
     want = Want(choice.feed, ticker)
     attempt, due = snapshot.attempts.get(want), snapshot.poll.due.get(want)
-    if attempt is not None and attempt.words:
+    held = snapshot.poll.held.get(ticker)
+    if held is not None:
+        st.info(f"{wording.escape_markdown(ticker)}: {held}", icon=":material/block:")
+    elif attempt is not None and attempt.words:
         about = wording.escape_markdown(ticker)
         st.warning(f"{about}: {wording.escape_markdown(attempt.words)}", icon=":material/error:")
     elif due is not None and due.at is not None and due.at > runtime.now():

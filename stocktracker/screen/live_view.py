@@ -44,7 +44,11 @@ def _draw(key: bytes, scheme_name: str, _shown: Sequence[Cells], *, dark: bool) 
     with st.container(key="narrow"):
         st.html(cards(_shown, palette))
     for cells in _shown:
+        about = wording.escape_markdown(cells.ticker)
+        if cells.doubt:
+            st.caption(f":material/help: **{about}**: {wording.escape_markdown(cells.doubt)}")
+        if cells.held:
+            st.caption(f":material/block: **{about}**: {cells.held}")
         if cells.trouble:
             stays = "the last price stays" if cells.price else "there is no price to show"
-            about = wording.escape_markdown(cells.ticker)
             st.caption(f":material/error: **{about}**: {cells.trouble} Until then {stays}.")
