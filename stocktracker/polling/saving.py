@@ -34,6 +34,27 @@ class Saving:
         self._clock = clock
         self._held: dict[Want, Record] = {}
         self._held_since: timedelta | None = None
+        self._proved_at = -AGAIN
+
+    def tend(self) -> bool:
+        """Look after the store; True where it was made anew. Raises StoreError.
+
+        A fault that is shown ends with the first write that succeeds, even where there is nothing
+        to save.
+        """
+        anew = self._store.tend()
+        up = self._clock.uptime().elapsed
+        faulty = self._board.read().poll.store_fault is not None
+        if faulty and self._held_since is None and (anew or up - self._proved_at >= AGAIN):
+            self._proved_at = up
+            self._store.prove()
+            self._is_well()
+        return anew
+
+    def take_everything(self) -> None:
+        """Save all that is in memory, into a store that was made anew."""
+        self._knowledge.forget_saved()
+        self.take({record.want: record for record in self._board.read().records()}, counted=True)
 
     def take(self, records: Mapping[Want, Record], *, counted: bool) -> None:
         """Save these, or hold them back. `counted`: the plan's calls are counted by the day."""
@@ -73,6 +94,9 @@ class Saving:
             return
         self._held, self._held_since = {}, None
         self._knowledge.saved()
+        self._is_well()
+
+    def _is_well(self) -> None:
         if self._board.read().poll.store_fault is not None:
             log.info("the store can be written again")
             self._board.publish_poll(store_fault=None)

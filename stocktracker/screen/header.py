@@ -176,7 +176,8 @@ def _troubles(runtime: Runtime) -> None:
         )
     if poll.store_fault:
         st.warning(
-            f"{wording.escape_markdown(poll.store_fault)} What is on screen is kept in memory.",
+            f"{wording.escape_markdown(poll.store_fault)} What is on screen is kept in memory; "
+            "nothing is asked for that could not be written down.",
             icon=":material/save_as:",
         )
 
