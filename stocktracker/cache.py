@@ -188,6 +188,14 @@ class DiskStore(StoredRows):
                 self._cache._con.executemany("DELETE FROM Cache WHERE raw = 1 AND key = ?", implied)
         self._documents |= documents or {}
 
+    def replace_all(self, rows: Mapping[str, bytes]) -> None:
+        """These entries, by their keys, in the place of all that are there; or nothing."""
+        with self.transaction():
+            revision = {"number": self.revision() + 1}
+            self._cache._sql("DELETE FROM Cache")
+            self._write({**rows, document_key(REVISION): encoding.encode_document(revision)})
+        self._documents.clear()
+
     def _write(self, rows: Mapping[str, bytes]) -> None:
         """As the cache's own `set` would, but in one statement, as there may be ten thousand."""
         now = time.time()
@@ -207,6 +215,8 @@ class DiskStore(StoredRows):
 
     def load_document(self, name: str) -> dict[str, Any] | None:
         content = super().load_document(name)
+        if content is None and name == joining.DOCUMENT and self._keys(document_key(name)):
+            content = dict(joining.LOST)  # a ledger that is torn is not one that never was
         if content is not None:
             self._documents[name] = content
         return content

@@ -9,8 +9,8 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -29,20 +29,38 @@ MODES = ("mode=ro", "mode=ro&immutable=1")
 
 def rows(database: Path, statement: str, values: Sequence[Any] = ()) -> list[Any]:
     """All rows of a SELECT, over a connection of its own. Raises sqlite3.Error."""
+    with opened(database) as connection:
+        return connection.execute(statement, values).fetchall()
+
+
+@contextmanager
+def opened(database: Path) -> Iterator[sqlite3.Connection]:
+    """A connection that writes nothing. Raises sqlite3.Error."""
+    with closing(_connect(database)) as connection:
+        yield connection
+
+
+def _connect(database: Path) -> sqlite3.Connection:
     *usual, last = MODES
     for mode in usual:
+        connection = _connection(database, mode)
         try:
-            return _rows(database, mode, statement, values)
+            connection.execute("SELECT 1 FROM Cache LIMIT 1").fetchone()
         except sqlite3.OperationalError as fault:
+            connection.close()
             if fault.sqlite_errorcode & 0xFF not in UNWRITABLE:
                 raise
-    return _rows(database, last, statement, values)
+        except sqlite3.Error:
+            connection.close()
+            raise
+        else:
+            return connection
+    return _connection(database, last)
 
 
-def _rows(database: Path, mode: str, statement: str, values: Sequence[Any]) -> list[Any]:
+def _connection(database: Path, mode: str) -> sqlite3.Connection:
     address = f"file:{quote(str(database))}?{mode}"
-    with closing(sqlite3.connect(address, uri=True, isolation_level=None)) as connection:
-        return connection.execute(statement, values).fetchall()
+    return sqlite3.connect(address, uri=True, isolation_level=None)
 
 
 def why_unwritable(fault: StoreError, folder: Path) -> str | None:

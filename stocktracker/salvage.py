@@ -71,7 +71,7 @@ def _read_file(path: Path) -> dict[str, bytes]:
     address = f"file:{quote(str(path))}?mode=ro"
     try:
         with closing(sqlite3.connect(address, uri=True, isolation_level=None)) as connection:
-            return _good_rows(connection)
+            return good_rows(connection)
     except sqlite3.Error:
         return {}
 
@@ -80,12 +80,13 @@ def _read_bytes(content: bytes) -> dict[str, bytes]:
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         try:
             connection.deserialize(content)
-            return _good_rows(connection)
+            return good_rows(connection)
         except sqlite3.Error:
             return {}
 
 
-def _good_rows(connection: sqlite3.Connection) -> dict[str, bytes]:
+def good_rows(connection: sqlite3.Connection) -> dict[str, bytes]:
+    """Our rows that are whole, unpacked, by their keys. Raises sqlite3.Error."""
     connection.execute("PRAGMA writable_schema = ON")  # which forgives a file that is cut short
     found = {}
     connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
