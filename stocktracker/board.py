@@ -50,6 +50,7 @@ class Poll:
     halted: str | None = None
     outage_since: datetime | None = None
     store_fault: str | None = None
+    store_remark: str | None = None
     due: Mapping[Want, Due] = field(default_factory=dict)
     viewers: Mapping[Want, int] = field(default_factory=dict)
     operators: tuple[Ticker, ...] = ()  # what only the operator watches

@@ -104,6 +104,10 @@ class Store(Protocol):
         """
         ...
 
+    def remark(self) -> str | None:
+        """What its operator should know, though nothing is wrong."""
+        ...
+
     def prove(self) -> None:
         """Write something. Raises StoreError where the store cannot be written."""
         ...
@@ -131,6 +135,7 @@ class DiskStore(StoredRows):
         super().__init__()
         self.folder = folder
         self.read_only: str | None = None
+        self.warn_at: int | None = None  # bytes
         self._busy = busy
         self._lock_file: IO[str] | None = None
         self._lead_lock = threading.Lock()
@@ -310,6 +315,12 @@ class DiskStore(StoredRows):
             with suppress(FileNotFoundError):
                 total += path.stat().st_size
         return total
+
+    def remark(self) -> str | None:
+        if self.warn_at is None or self.size() < self.warn_at:
+            return None
+        # To the megabyte of the limit and not of the size, so that it is said once.
+        return f"The store has grown beyond {self.warn_at >> 20} MB. Nothing is thrown away."
 
     def release_thread(self) -> None:
         if self._cache is not None:

@@ -33,6 +33,7 @@ NAMES = (
     "STOCKTRACKER_ENTITLEMENT",
     "STOCKTRACKER_REFRESH_SECONDS",
     "STOCKTRACKER_STORE",
+    "STOCKTRACKER_STORE_WARN_MB",
     "STOCKTRACKER_UPSTREAM",
     "STOCKTRACKER_HOURS",
     "STOCKTRACKER_MAX_TICKERS",
@@ -69,6 +70,7 @@ class Settings:
     hours: Hours
     max_tickers: int
     watch: Watch = Watch()
+    store_warn: int = 2048 << 20  # bytes from which on the store's size is remarked on
     key: str | None = field(default=None, repr=False)
 
     @property
@@ -93,6 +95,8 @@ def load_settings(environment: Mapping[str, str], secrets: Path = SECRETS) -> Se
         upstream=_upstream(values.get("STOCKTRACKER_UPSTREAM"), key),
         hours=_hours(values.get("STOCKTRACKER_HOURS"), demo=key is None),
         max_tickers=_whole_number("STOCKTRACKER_MAX_TICKERS", values, 50, range(1, 501)),
+        store_warn=_whole_number("STOCKTRACKER_STORE_WARN_MB", values, 2048, range(1, 1_000_001))
+        << 20,
         watch=_watch(values.get("STOCKTRACKER_WATCH"), plan),
         key=key,
     )

@@ -79,11 +79,11 @@ def _reason(code: int, folder: Path) -> str:
         return "its disk is mounted read-only"
     if code == sqlite3.SQLITE_FULL or os.statvfs(folder).f_bavail == 0:
         return "its disk is full"
-    if code == sqlite3.SQLITE_READONLY:
-        return "its database may not be written"
     shared = folder / "cache.db-shm"
     if shared.exists() and not _opens(shared):
         return f"{shared.name}, the memory that SQLite shares, cannot be opened for writing"
+    if code == sqlite3.SQLITE_READONLY:
+        return "its database may not be written"
     return "SQLite cannot open or write its files"
 
 

@@ -7,6 +7,7 @@ never asks how the database was opened.
 from __future__ import annotations
 
 import logging
+import re
 import sqlite3
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -29,6 +30,8 @@ AT_ONCE = 5000  # wants that one statement looks up
 IMPLIED = timedelta(seconds=5)
 DECODERS = {"data": encoding.decode_data, "attempt": encoding.decode_attempt}
 SELECT = "SELECT key, mode, filename, value FROM Cache WHERE raw = 1 AND key IN"
+# What such a build says of diskcache's triggers.
+WITHOUT_DQS = re.compile(r"no such column: \"?(size|count)\b")
 # What a foreign or damaged entry can make of decoding it.
 UNREADABLE = (ValueError, KeyError, TypeError, OverflowError, RecursionError, zlib.error)
 
@@ -125,7 +128,13 @@ def as_store_errors(what: str) -> Iterator[None]:
     except diskcache.Timeout as fault:
         raise StoreError(f"{what}: another process is writing.") from fault
     except sqlite3.Error as fault:
-        raise StoreError(f"{what}: {fault}.") from fault
+        words = str(fault)
+        if isinstance(fault, sqlite3.OperationalError) and WITHOUT_DQS.match(words):
+            words = (
+                "this SQLite takes no texts in double quotes (SQLITE_DQS=0), which diskcache "
+                "needs; use a Python with another build of SQLite"
+            )
+        raise StoreError(f"{what}: {words}.") from fault
 
 
 def is_implied(attempt: Attempt, data: Data | None) -> bool:

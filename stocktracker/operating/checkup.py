@@ -63,7 +63,7 @@ def examine(
     yield Finding(Grade.WELL, "settings", f"plan {settings.plan.name}, limits {limits}")
     yield from _key(settings, secrets)
     usable = True
-    for finding in _store(folder):
+    for finding in _store(folder, settings.store_warn):
         usable = usable and finding.grade is not Grade.WRONG
         yield finding
     yield _clock(folder, clock.now())
@@ -87,7 +87,7 @@ def _key(settings: Settings, secrets: Path) -> Iterator[Finding]:
         yield Finding(Grade.DOUBTFUL, "key", words)
 
 
-def _store(folder: Path) -> Iterator[Finding]:
+def _store(folder: Path, warn_at: int) -> Iterator[Finding]:
     there = folder
     while not there.exists():
         there = there.parent
@@ -109,13 +109,13 @@ def _store(folder: Path) -> Iterator[Finding]:
             yield Finding(Grade.WRONG, "store", words)
         return
     try:
-        yield _open(folder)
+        yield _open(folder, warn_at)
     except StoreError as fault:
         words = readonly.why_unwritable(fault, folder) or fault.words
         yield Finding(Grade.WRONG, "store", words)
 
 
-def _open(folder: Path) -> Finding:
+def _open(folder: Path, warn_at: int) -> Finding:
     """Open it as the server does, but leave a damaged one where it is. Raises StoreError."""
     database = folder / DATABASE
     if database.exists():
@@ -132,9 +132,12 @@ def _open(folder: Path) -> Finding:
     store = DiskStore(folder, busy=timedelta(seconds=2))
     try:
         store.prove()
-        size = store.size()
+        store.warn_at = warn_at
+        size, remark = store.size(), store.remark()
     finally:
         store.close()
+    if remark is not None:
+        return Finding(Grade.DOUBTFUL, "store", remark)
     words = f"{folder} is private, whole and writable; {size >> 10} kB"
     return Finding(Grade.WELL, "store", words)
 

@@ -21,6 +21,7 @@ from stocktracker.polling.knowledge import USAGE, Knowledge
 
 log = logging.getLogger(__name__)
 
+LOOK = timedelta(minutes=1)  # between two looks at the size
 AGAIN = timedelta(seconds=5)  # after the store could not be written
 
 
@@ -35,6 +36,7 @@ class Saving:
         self._held: dict[Want, Record] = {}
         self._held_since: timedelta | None = None
         self._proved_at = -AGAIN
+        self._looked_at = -LOOK
 
     def tend(self) -> bool:
         """Look after the store; True where it was made anew. Raises StoreError.
@@ -43,6 +45,7 @@ class Saving:
         to save.
         """
         anew = self._store.tend()
+        self._look_at_size()
         up = self._clock.uptime().elapsed
         faulty = self._board.read().poll.store_fault is not None
         if faulty and self._held_since is None and (anew or up - self._proved_at >= AGAIN):
@@ -50,6 +53,17 @@ class Saving:
             self._store.prove()
             self._is_well()
         return anew
+
+    def _look_at_size(self) -> None:
+        up = self._clock.uptime().elapsed
+        if up - self._looked_at < LOOK:
+            return
+        self._looked_at = up
+        remark = self._store.remark()
+        if remark != self._board.read().poll.store_remark:
+            if remark is not None:
+                log.warning("%s", remark)
+            self._board.publish_poll(store_remark=remark)
 
     def take_everything(self) -> None:
         """Save all that is in memory, into a store that was made anew."""

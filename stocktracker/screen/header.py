@@ -180,6 +180,8 @@ def _troubles(runtime: Runtime) -> None:
             "nothing is asked for that could not be written down.",
             icon=":material/save_as:",
         )
+    if poll.store_remark:
+        st.info(wording.escape_markdown(poll.store_remark), icon=":material/database:")
 
 
 def plan_note(runtime: Runtime) -> None:
