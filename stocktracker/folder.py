@@ -5,6 +5,7 @@ Knows nothing of what is in the database.
 
 from __future__ import annotations
 
+import itertools
 import os
 from pathlib import Path
 
@@ -44,7 +45,9 @@ def identity(folder: Path) -> tuple[int, int] | None:
 def set_aside(folder: Path) -> Path:
     """Keep a broken store under another name; that name. Raises StoreError."""
     name = f"{folder.name}.corrupt-{int(folder.stat().st_mtime)}-{os.getpid()}"
-    aside = folder.with_name(name)
+    numbered = (folder.with_name(f"{name}-{number}") for number in itertools.count(2))
+    names = itertools.chain([folder.with_name(name)], numbered)
+    aside = next(each for each in names if not each.exists())
     try:
         folder.rename(aside)
     except OSError as fault:

@@ -573,6 +573,17 @@ def test_a_damaged_database_is_kept_aside_and_its_readable_rows_are_taken_over(
     assert len(list(tmp_path.iterdir())) == 2
 
 
+def test_a_store_that_is_damaged_again_and_again_is_kept_each_time(tmp_path: Path) -> None:
+    folder = tmp_path / "store"
+    for _ in range(3):
+        with closing(open_store(folder)) as store:
+            store.save(batch_at(100.0))
+        (folder / "cache.db").write_bytes(b"rubbish" * 1000)
+        os.utime(folder, (1, 1))
+    open_store(folder).close()
+    assert len(list(tmp_path.iterdir())) == 4
+
+
 # Nothing is evicted, nobody waits for ever
 
 
