@@ -8,13 +8,14 @@ wants it. Frames are handed out as shallow copies, which pandas copies on write.
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable, Mapping, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, TypeVar
 
 from stocktracker.model import (
+    LISTING_WANT,
     Attempt,
     Bars,
     Data,
@@ -51,6 +52,7 @@ class Poll:
     halted: str | None = None
     outage_since: datetime | None = None
     store_fault: str | None = None
+    store_remark: str | None = None
     due: Mapping[Want, Due] = field(default_factory=dict)
     viewers: Mapping[Want, int] = field(default_factory=dict)
     operators: tuple[Ticker, ...] = ()  # what only the operator watches
@@ -98,6 +100,13 @@ class Snapshot:
             ):
                 return doubt
         return None
+
+    def records(self) -> Iterator[Record]:
+        """All that is known, as the store keeps it."""
+        wants = [Want(Feed.QUOTE, ticker) for ticker in self.quotes]
+        listing = [] if self.listing is None else [LISTING_WANT]
+        for want in dict.fromkeys([*wants, *listing, *self.bars, *self.facts, *self.attempts]):
+            yield Record(want.feed, want.ticker, self.data(want), self.attempts.get(want))
 
     def knows(self, want: Want) -> bool:
         return self.data(want) is not None or want in self.attempts

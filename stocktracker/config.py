@@ -42,6 +42,7 @@ NAMES = (
     "STOCKTRACKER_ENTITLEMENT",
     "STOCKTRACKER_REFRESH_SECONDS",
     "STOCKTRACKER_STORE",
+    "STOCKTRACKER_STORE_WARN_MB",
     "STOCKTRACKER_UPSTREAM",
     "STOCKTRACKER_HOURS",
     "STOCKTRACKER_MAX_TICKERS",
@@ -88,6 +89,7 @@ class Settings:
     watch: Watch = Watch()
     max_watched: int = MOST_WATCHED
     allow: frozenset[Ticker] | None = None
+    store_warn: int = 2048 << 20  # bytes from which on the store's size is remarked on
     key: str | None = field(default=None, repr=False)
     sign_in: SignIn | None = None
     api_token: str | None = field(default=None, repr=False)
@@ -132,6 +134,8 @@ def load_settings(environment: Mapping[str, str], secrets: Path = SECRETS) -> Se
         upstream=_upstream(values.get("STOCKTRACKER_UPSTREAM"), key),
         hours=_hours(values.get("STOCKTRACKER_HOURS"), demo=key is None),
         max_tickers=_whole_number("STOCKTRACKER_MAX_TICKERS", values, 50, range(1, 501)),
+        store_warn=_whole_number("STOCKTRACKER_STORE_WARN_MB", values, 2048, range(1, 1_000_001))
+        << 20,
         watch=_watch(values.get("STOCKTRACKER_WATCH"), plan),
         max_watched=_whole_number(
             "STOCKTRACKER_MAX_WATCHED",

@@ -230,6 +230,7 @@ def open_runtime(settings: Settings, clock: Clock | None = None) -> Runtime:
         kept = journal.install(settings.secrets)
         opening.callback(journal.uninstall, kept)
         store = open_store(settings.store / source_folder(settings))
+        store.warn_at = settings.store_warn
         opening.callback(_close_store, store)
         fetcher = Fetcher(
             upstream=_simulated(settings, clock, opening) if settings.demo else settings.upstream,

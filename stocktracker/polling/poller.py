@@ -96,6 +96,7 @@ class Poller:
         self._side_by_side = side_by_side  # at most; as many as latency asks for
         self._who = f"{os.getpid()}-{uuid.uuid4().hex[:6]}"
         self._leads = False
+        self._is_anew = False  # the store, and nobody has saved into it what was in memory
         self._revision = -1
         self._sent: list[Sent] = []
         self._saving = Saving(store, board, knowledge, clock)
@@ -139,6 +140,8 @@ class Poller:
         executor that runs at once, replies are taken in within the same step.
         """
         now = self._clock.now()
+        if self._saving.tend():
+            self._leads, self._is_anew = False, True
         if not self._lead_or_follow(now):
             return now + FOLLOW
         self._take_in_replies()
@@ -296,8 +299,12 @@ class Poller:
             self._knowledge.load(self._store)
             self._shares.load(self._store.load_document(shares.DOCUMENT))
             self._board.publish_poll(leads=True, who=self._who, since=now)
+            if self._is_anew:
+                self._saving.take_everything()
+            self._is_anew = False
             self._roster.share(now)
             return True
+        self._is_anew = False  # who leads has saved, or will
         self._roster.share(now)
         revision = self._store.revision()
         if revision != self._revision:
@@ -346,13 +353,17 @@ class Poller:
             try:
                 again = self.step()
                 faults = 0
-            except Exception as fault:
+            except StoreError as fault:
+                # The disk's fault, not ours: the poller's heart beats on.
+                again = self._clock.now() + MENDING
+                if self._board.read().poll.store_fault is None:
+                    log.error("%s No call is made until it can be.", fault.words)
+                self._board.publish_poll(store_fault=fault.words, heartbeat=self._clock.now())
+            except Exception:
                 faults += 1
                 if faults == 1:
                     log.exception("the poller failed and goes on")
                 again = self._clock.now() + MENDING
-                if isinstance(fault, StoreError):
-                    self._board.publish_poll(store_fault=fault.words)
             self._wait_until(again)
         _quietly(self._saving.save)
         _quietly(self._store.release_thread)
