@@ -27,7 +27,7 @@ import diskcache
 from stocktracker import encoding, readonly, salvage
 from stocktracker.disk import BytesDisk
 from stocktracker.errors import StoreError
-from stocktracker.folder import DATABASE, identity, make_private, set_aside
+from stocktracker.folder import DATABASE, identity, make_private, set_aside, was_set_aside
 from stocktracker.model import Feed, Record, Ticker, Want
 from stocktracker.polling import joining
 from stocktracker.stored import (
@@ -352,6 +352,7 @@ class DiskStore(StoredRows):
         try:
             self._open()
             self.check()
+            self._miss_ledger()
             return
         except StoreError as fault:
             self.release_thread()
@@ -377,6 +378,11 @@ class DiskStore(StoredRows):
             if kept
             else "as the budget's ledger is lost, every call counts as taken",
         )
+
+    def _miss_ledger(self) -> None:
+        """Where a damaged store was set aside but nothing taken over: killed in between."""
+        if self.load_document(joining.DOCUMENT) is None and was_set_aside(self.folder):
+            self.save_document(joining.DOCUMENT, joining.LOST)
 
     def _open_for_serving(self) -> None:
         try:
