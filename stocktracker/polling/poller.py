@@ -18,7 +18,6 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from stocktracker.board import Board
-from stocktracker.cache import Store
 from stocktracker.clock import Clock
 from stocktracker.errors import BudgetSpent, FetchError, StoreError, Unreachable, UnreadableReply
 from stocktracker.model import LISTING_WANT, Call, Feed, Fetched, Record, Want
@@ -35,6 +34,7 @@ from stocktracker.polling.planner import Allowed, Plan, make_plan
 from stocktracker.polling.roster import Roster
 from stocktracker.polling.saving import Saving
 from stocktracker.polling.wants import Wanted
+from stocktracker.store import Store
 
 log = logging.getLogger(__name__)
 
