@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from stocktracker import readonly
 from stocktracker.cache import DiskStore, open_store
 from stocktracker.errors import RateLimited, StoreError, Window
 from stocktracker.model import (
@@ -370,6 +372,14 @@ def test_of_two_processes_the_one_that_led_leads_the_store_that_is_made_again(
         assert theirs.board.read().poll.leads
 
 
+def has_bars(folder: Path) -> bool:
+    for database in folder.rglob("cache.db"):
+        with suppress(sqlite3.Error):
+            found = readonly.rows(database, "SELECT 1 FROM Cache WHERE key LIKE '%:daily:AAPL'")
+            return len(found) > 0
+    return False
+
+
 def test_a_deleted_store_comes_back_within_an_interval_and_no_call_is_forgotten(
     start: Start, tmp_path: Path
 ) -> None:
@@ -380,8 +390,9 @@ def test_a_deleted_store_comes_back_within_an_interval_and_no_call_is_forgotten(
             until(lambda: app.metric("calls_total") == 2, within=15)
             shown = app.price("AAPL")
             shutil.rmtree(app.store)
-            until(lambda: list(app.store.rglob("cache.db")), within=10, what="made again")
+            until(lambda: has_bars(app.store), within=15, what="made again and written")
             until(lambda: app.health()["ok"], within=10)
+        assert app.log.count("it has been made again") == 1
         app.kill()
         again = start(**upstream.settings)
         assert again.price("AAPL") == shown
