@@ -5,6 +5,7 @@ Knows nothing of what is in the database.
 
 from __future__ import annotations
 
+import glob
 import itertools
 import os
 from pathlib import Path
@@ -40,6 +41,11 @@ def identity(folder: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_dev, status.st_ino
+
+
+def was_set_aside(folder: Path) -> bool:
+    """Whether a broken store has ever been set aside in favour of this one."""
+    return any(True for _ in folder.parent.glob(f"{glob.escape(folder.name)}.corrupt-*"))
 
 
 def set_aside(folder: Path) -> Path:

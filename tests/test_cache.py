@@ -584,6 +584,19 @@ def test_a_store_that_is_damaged_again_and_again_is_kept_each_time(tmp_path: Pat
     assert len(list(tmp_path.iterdir())) == 4
 
 
+def test_a_kill_while_a_damaged_store_is_replaced_gives_no_call_back(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    """Between the new folder and what is written into it there is nothing but the old one."""
+    folder = tmp_path / "store"
+    with closing(open_store(folder)) as store:
+        Budget(store, parse_limits("25/day"), clock).spend()
+    folder.rename(tmp_path / "store.corrupt-1-1")
+    with closing(open_store(folder)) as store:
+        allowance = Budget(store, parse_limits("25/day"), clock).allowance()
+        assert allowance.left_within(timedelta(days=1)) == 0
+
+
 # Nothing is evicted, nobody waits for ever
 
 

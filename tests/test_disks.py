@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from stocktracker import readonly
 from stocktracker.cache import DiskStore, open_store
-from stocktracker.errors import StoreError
-from stocktracker.model import Attempt, Feed, Outcome, Quote, Record, Ticker
+from stocktracker.errors import RateLimited, StoreError, Window
+from stocktracker.model import (
+    Attempt,
+    Bars,
+    Call,
+    Feed,
+    Listing,
+    Outcome,
+    Quote,
+    Record,
+    Ticker,
+)
 from stocktracker.plans import parse_limits
 from stocktracker.polling.budget import Budget
 from tests.disks import Disk, mounted
-from tests.helpers import FakeClock, quote, utc
+from tests.helpers import FakeClock, FakeUpstream, quote, utc
 from tests.server import App, Session, simulating, starting_apps, until
 from tests.test_poller import Bench, make_bench
 
@@ -303,6 +315,71 @@ def test_a_store_that_is_gone_is_made_again_with_what_is_in_memory(
         assert (folder.stat().st_mode & 0o777) == 0o700
 
 
+class Deleting(FakeUpstream):
+    """Answers, and meanwhile somebody deletes the store."""
+
+    folder: Path
+
+    def fetch(self, call: Call) -> list[Quote] | Bars | Listing:
+        shutil.rmtree(self.folder, ignore_errors=True)
+        return super().fetch(call)
+
+
+def test_a_reply_to_a_store_that_is_gone_is_taken_in_once_it_is_back(
+    store: DiskStore, clock: FakeClock
+) -> None:
+    """Also beside a refusal, which has to be written down."""
+    bench = make_bench(store, clock)
+    upstream = Deleting(clock)
+    upstream.folder = store.folder
+    upstream.faults["AAPL"] = RateLimited("AAPL", window=Window.MINUTE)
+    bench.poller._fetcher = upstream
+    bench.watch("AAPL", "IBM")
+    with pytest.raises(StoreError, match="deleted or replaced"):
+        bench.poller.step()
+    assert sorted(upstream.asked(Feed.QUOTE)) == ["AAPL", "IBM"]
+    bench.poller.step()
+    with closing(DiskStore(store.folder)) as other:
+        assert price(other) == 100.0
+        assert Budget(other, bench.budget.limits, clock).allowance().refused is Window.MINUTE
+    assert len(upstream.calls) == 2
+
+
+def test_of_two_processes_the_one_that_led_leads_the_store_that_is_made_again(
+    store: DiskStore, clock: FakeClock
+) -> None:
+    """It knows of calls that the other has not heard of yet."""
+    with closing(DiskStore(store.folder)) as other:
+        ours = make_bench(store, clock, limits="25/day", who="ours")
+        theirs = make_bench(other, clock, limits="25/day", who="theirs")
+        ours.poller.step()
+        theirs.poller.step()
+        ours.budget.spend(7)
+        shutil.rmtree(store.folder)
+        theirs.poller.step()
+        assert not theirs.board.read().poll.leads
+        clock.tick(5)
+        theirs.poller.step()
+        ours.poller.step()
+        theirs.poller.step()
+        assert ours.board.read().poll.leads
+        assert not theirs.board.read().poll.leads
+        assert theirs.budget.allowance().left_within(DAY) == 25 - 7
+        # Where it is gone as well, the other one takes over.
+        store.close()
+        clock.tick(2)
+        theirs.poller.step()
+        assert theirs.board.read().poll.leads
+
+
+def has_bars(folder: Path) -> bool:
+    for database in folder.rglob("cache.db"):
+        with suppress(sqlite3.Error):
+            found = readonly.rows(database, "SELECT 1 FROM Cache WHERE key LIKE '%:daily:AAPL'")
+            return len(found) > 0
+    return False
+
+
 def test_a_deleted_store_comes_back_within_an_interval_and_no_call_is_forgotten(
     start: Start, tmp_path: Path
 ) -> None:
@@ -313,8 +390,9 @@ def test_a_deleted_store_comes_back_within_an_interval_and_no_call_is_forgotten(
             until(lambda: app.metric("calls_total") == 2, within=15)
             shown = app.price("AAPL")
             shutil.rmtree(app.store)
-            until(lambda: list(app.store.rglob("cache.db")), within=10, what="made again")
+            until(lambda: has_bars(app.store), within=15, what="made again and written")
             until(lambda: app.health()["ok"], within=10)
+        assert app.log.count("it has been made again") == 1
         app.kill()
         again = start(**upstream.settings)
         assert again.price("AAPL") == shown

@@ -18,7 +18,6 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from stocktracker.board import Board
-from stocktracker.cache import Store
 from stocktracker.clock import Clock
 from stocktracker.errors import BudgetSpent, FetchError, StoreError, Unreachable, UnreadableReply
 from stocktracker.model import LISTING_WANT, Call, Feed, Fetched, Record, Ticker, Want
@@ -36,6 +35,7 @@ from stocktracker.polling.roster import Roster
 from stocktracker.polling.saving import Saving
 from stocktracker.polling.shares import Shares
 from stocktracker.polling.wants import Wanted
+from stocktracker.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -96,6 +96,7 @@ class Poller:
         self._side_by_side = side_by_side  # at most; as many as latency asks for
         self._who = f"{os.getpid()}-{uuid.uuid4().hex[:6]}"
         self._leads = False
+        self._lead_from = timedelta(0)
         self._is_anew = False  # the store, and nobody has saved into it what was in memory
         self._revision = -1
         self._sent: list[Sent] = []
@@ -141,6 +142,8 @@ class Poller:
         """
         now = self._clock.now()
         if self._saving.tend():
+            if not self._leads:  # whoever did has calls in memory that we may not know of
+                self._lead_from = self._clock.uptime().elapsed + IDLE + FOLLOW
             self._leads, self._is_anew = False, True
         if not self._lead_or_follow(now):
             return now + FOLLOW
@@ -243,15 +246,22 @@ class Poller:
         self._sent = [sent for sent in self._sent if sent not in done]
         records: dict[Want, Record] = {}
         up = self._clock.uptime().elapsed
-        for sent in done:
-            result = _result_of(sent.future)
-            if not isinstance(result, Unreachable):
-                self._latency = self._latency.after([up - sent.taken_at])
-            reply = Reply(sent.call, sent.sent_at, self._clock.now(), result, sent.probe)
-            for record in digest(reply, self._board.read(), self._knowledge, self._budget):
-                records[record.want] = record
-            self._board.publish(records.values(), wanted=self._roster.known())
-        self._saving.take(records, counted=self._is_counted)
+        try:
+            while done:
+                sent = done[0]
+                result = _result_of(sent.future)
+                if not isinstance(result, Unreachable):
+                    self._latency = self._latency.after([up - sent.taken_at])
+                reply = Reply(sent.call, sent.sent_at, self._clock.now(), result, sent.probe)
+                for record in digest(reply, self._board.read(), self._knowledge, self._budget):
+                    records[record.want] = record
+                self._board.publish(records.values(), wanted=self._roster.known())
+                del done[0]
+        except StoreError:
+            self._sent += done  # paid for, and taken in again once it can be written down
+            raise
+        finally:
+            self._saving.take(records, counted=self._is_counted)
         return True
 
     def _save_in_time(self, again: datetime | None, planned: datetime | None) -> datetime | None:
@@ -293,7 +303,7 @@ class Poller:
         if self._leads:
             self._roster.share(now)
             return True
-        self._leads = self._store.lead()
+        self._leads = self._clock.uptime().elapsed >= self._lead_from and self._store.lead()
         if self._leads:
             log.info("polling as %s", self._who)
             self._knowledge.load(self._store)

@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from stocktracker.board import Board
-from stocktracker.cache import Store
 from stocktracker.clock import Clock
 from stocktracker.errors import StoreError
 from stocktracker.model import Feed, Outcome, Record, Want
 from stocktracker.plans import Liveness
 from stocktracker.polling.knowledge import USAGE, Knowledge
+from stocktracker.store import Store
 
 log = logging.getLogger(__name__)
 
