@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stocktracker import encoding
 from stocktracker.board import Board, Snapshot
 from stocktracker.cache import DiskStore
 from stocktracker.config import Hours
+from stocktracker.errors import EmptyReply
 from stocktracker.fundamentals import Split, Splits
 from stocktracker.model import Attempt, Call, Doubt, Feed, Outcome, Quote, Ticker, Want
 from stocktracker.plans import PLANS
@@ -463,6 +464,24 @@ def test_the_next_good_answer_ends_a_doubt(tmp_path: Path) -> None:
     assert after.quotes[IBM].price == 151.2
 
 
+def test_one_doubtful_quote_of_a_bulk_reply_leaves_the_others_good(tmp_path: Path) -> None:
+    with household(
+        tmp_path / "store", "2026-11-23T15:00", plan="premium-150", hours=Hours.ALWAYS
+    ) as house:
+        three = [IBM, Ticker("KO"), Ticker("MSFT")]
+        house.watch(*three)
+        house.step()
+        good = {ticker: house.board.read().quotes[ticker].price for ticker in three}
+        house.simulator.faults.next("hundredfold-figures", function="REALTIME_BULK_QUOTES")
+        house.clock.tick(MINUTE)
+        house.watch(*three)
+        house.step()
+        board = house.board.read()
+        doubted = [ticker for ticker in three if board.doubt(ticker) is not None]
+        assert len(doubted) == 1
+        assert all(0.5 < board.quotes[ticker].price / good[ticker] < 2 for ticker in three)
+
+
 # --- properties -----------------------------------------------------------------------------
 
 STEPS = st.lists(
@@ -496,3 +515,41 @@ def test_nothing_doubtful_is_shown_without_three_answers_that_agree(
             assert same >= 3
             assert run[-1][1] - run[-same][1] >= 2 * MINUTE
         shown, doubt = fresh, None
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["quote", "bars", "failure"]),
+            st.sampled_from([0.01, 1.0, 100.0]),
+            st.integers(20, 400),
+        ),
+        max_size=15,
+    )
+)
+def test_replies_of_two_kinds_in_any_order_never_show_a_price_that_came_once(
+    tmp_path_factory: pytest.TempPathFactory, replies: list[tuple[str, float, int]]
+) -> None:
+    """Through digest and board, as the poller has it: what is shown is of the magnitude before, or
+    of one that at least two answers have named."""
+    desk = Desk(tmp_path_factory.mktemp("store") / "store", "premium-75")
+    desk.hear_closes(OLD)
+    desk.hear_price(150.0)
+    named: list[float] = []
+    magnitude = 1.0
+    for kind, factor, seconds in replies:
+        after = timedelta(seconds=seconds)
+        price = 150.0 * factor
+        if kind == "failure":
+            shown = desk.hear(Feed.QUOTE, EmptyReply("IBM"), after=after).quotes[IBM]
+        elif kind == "quote":
+            named.append(factor)
+            shown = desk.hear_price(price, after=after).quotes[IBM]
+        else:
+            named.append(factor)
+            shown = desk.hear_closes({**OLD, "2026-11-23": price}, after=after).quotes[IBM]
+        now_shown = shown.price / 150.0
+        if now_shown != magnitude:
+            assert named.count(now_shown) >= 2
+            magnitude = now_shown
