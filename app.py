@@ -22,6 +22,7 @@ from stocktracker import frontend
 from stocktracker.config import load_settings
 from stocktracker.errors import SettingsError, StoreError
 from stocktracker.guard import GUARD
+from stocktracker.journal import tame_libraries
 from stocktracker.markets import BY_SUFFIX, Exchange, calendar
 from stocktracker.routes import SECURITY_HEADERS, make_routes
 from stocktracker.runtime import Runtime, anchor, open_runtime
@@ -36,6 +37,7 @@ def stop(words: str) -> None:
     os._exit(2)
 
 
+tame_libraries()
 try:
     SETTINGS = load_settings(os.environ, FOLDER / ".streamlit" / "secrets.toml")
 except SettingsError as fault:

@@ -2,7 +2,7 @@
 
 Redaction is done on the finished text, so that no way of logging goes round it: arguments,
 exception texts and tracebacks are covered alike. Never writes files, never configures the root
-logger, and does nothing on import.
+logger, and does nothing on import. Of libraries' logs it knows only how to keep a line a line.
 """
 
 from __future__ import annotations
@@ -130,6 +130,21 @@ class _Stderr(logging.Handler):
         except (OSError, ValueError):
             # The terminal is gone. The journal has the line all the same.
             return
+
+
+class _TamedRecord(logging.LogRecord):
+    """One line, whatever it is told: Streamlit, for one, logs what was in a link."""
+
+    def getMessage(self) -> str:
+        return escape(super().getMessage())
+
+
+def tame_libraries() -> None:
+    """Have every library's messages on one line too, in whatever way it writes them.
+
+    For a program of its own, as it is for the whole process. May be called again.
+    """
+    logging.setLogRecordFactory(_TamedRecord)
 
 
 def install(secrets: Iterable[str] = ()) -> Journal:

@@ -51,4 +51,6 @@ def _draw(key: bytes, scheme_name: str, _shown: Sequence[Cells], *, dark: bool) 
             st.caption(f":material/block: **{about}**: {cells.held}")
         if cells.trouble:
             stays = "the last price stays" if cells.price else "there is no price to show"
-            st.caption(f":material/error: **{about}**: {cells.trouble} Until then {stays}.")
+            # It can quote upstream: an image in it would be fetched by every browser.
+            trouble = wording.escape_markdown(cells.trouble)
+            st.caption(f":material/error: **{about}**: {trouble} Until then {stays}.")
