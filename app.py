@@ -10,8 +10,9 @@ import importlib
 import os
 import sys
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -22,7 +23,7 @@ from stocktracker.config import load_settings
 from stocktracker.errors import SettingsError, StoreError
 from stocktracker.guard import GUARD
 from stocktracker.journal import tame_libraries
-from stocktracker.markets import BY_SUFFIX, calendar
+from stocktracker.markets import BY_SUFFIX, Exchange, calendar
 from stocktracker.routes import SECURITY_HEADERS, make_routes
 from stocktracker.runtime import Runtime, anchor, open_runtime
 
@@ -43,17 +44,45 @@ except SettingsError as fault:
     stop(fault.words)
 
 
-# What a page imports at its first visit takes a second or two, most of it numeric libraries.
-HEAVY = ("history_view", "compare_view", "company_view", "market_view", "screener_view")
+# What a page imports at its first visit takes a second, most of it numeric libraries.
+HEAVY = (
+    "plotly.graph_objects",
+    "talib",
+    "empyrical",
+    "stocktracker.screen.history_view",
+    "stocktracker.screen.compare_view",
+    "stocktracker.screen.company_view",
+    "stocktracker.screen.market_view",
+    "stocktracker.screen.screener_view",
+)
+QUIET, PAUSE = 8.0, 0.25  # seconds
 
 
-def warm_up(runtime: Runtime) -> None:
-    """Have ready what the pages need, while nobody waits for it."""
-    for name in HEAVY:
-        importlib.import_module(f"stocktracker.screen.{name}")
-    frontend.library_gzipped()
-    for exchange in BY_SUFFIX.values():  # a calendar takes half a second
-        calendar(exchange).state(runtime.now())
+def warm_up(runtime: Runtime, closing: threading.Event) -> None:
+    """Have ready what the pages need, while nobody waits for it.
+
+    It begins when somebody has seen a first price, or nobody has come for a while, and rests after
+    each piece: the first page and the first calls need the interpreter more.
+    """
+    looks = round(QUIET / PAUSE)
+    while looks > 0 and not runtime.read().quotes:
+        if closing.wait(PAUSE):
+            return
+        looks -= 1
+    pieces: list[Callable[[], object]] = [
+        *(partial(importlib.import_module, name) for name in HEAVY),
+        frontend.library_gzipped,
+        *(partial(_look_at, exchange, runtime) for exchange in BY_SUFFIX.values()),
+    ]
+    for piece in pieces:
+        if closing.wait(PAUSE):
+            return
+        piece()
+
+
+def _look_at(exchange: Exchange, runtime: Runtime) -> None:
+    """A calendar is made when it is first looked at, which takes a tenth of a second."""
+    calendar(exchange).state(runtime.now())
 
 
 @asynccontextmanager
@@ -64,14 +93,16 @@ async def serve_runtime(_app: st.App) -> AsyncIterator[dict[str, object]]:
     except StoreError as fault:
         stop(fault.words)
     anchor(runtime)
+    closing = threading.Event()
     threading.Thread(
-        target=warm_up, args=[runtime], name="stocktracker-warm-up", daemon=True
+        target=warm_up, args=[runtime, closing], name="stocktracker-warm-up", daemon=True
     ).start()
     if SETTINGS.demo:
         print("stocktracker: no ALPHAVANTAGE_API_KEY, so prices are simulated.", flush=True)  # noqa: T201
     try:
         yield {"runtime": runtime}
     finally:
+        closing.set()
         anchor(None)
         await anyio.to_thread.run_sync(runtime.close)
 

@@ -31,17 +31,6 @@ TOPICS = (
     "histories",
     "planner",
 )
-    "start",
-    "ticks",
-    "crowd",
-    "options",
-    "sharing",
-    "memory",
-    "year",
-    "store",
-    "histories",
-    "planner",
-)
 YEAR_WITHIN = 540.0  # seconds, so that all is done in ten minutes
 GUEST = "market"  # brings its own rows where it is there
 

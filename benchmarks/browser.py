@@ -150,10 +150,14 @@ class Browser:
         """The fragment that fires most often."""
         return min(self.timers, key=lambda each: self.timers[each], default=None)
 
+    def waiting(self) -> list[float]:
+        """How long each run that is not answered has been waited for, in seconds."""
+        now = time.monotonic()
+        return [now - at for asked in self._pending.values() for at in asked]
+
     def unanswered(self, older_than: float) -> int:
         """Runs asked for more than so many seconds ago and not answered yet."""
-        until = time.monotonic() - older_than
-        return sum(at <= until for asked in self._pending.values() for at in asked)
+        return sum(waited >= older_than for waited in self.waiting())
 
     # --- timers, as a browser's setInterval: they fire whether or not the last was answered ----
 

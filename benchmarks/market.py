@@ -221,8 +221,3 @@ def _free_port() -> int:
         found.bind((LOOPBACK, 0))
         port: int = found.getsockname()[1]
         return port
-
-
-if __name__ == "__main__":
-    for name, figure in measure().items():
-        sys.stdout.write(f"{name}: {figure:.1f}\n")

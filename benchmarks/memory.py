@@ -16,7 +16,7 @@ TABS = 16  # on each of two pages
 TICKS, COMINGS = 25_000, 1_000
 AT_ONCE = 25
 PAGES = {"Live": "", "History": "history"}
-LONGEST_COMING, LONGEST_TICKING = 45.0, 110.0  # seconds; what was not done by then is said
+LONGEST_COMING, LONGEST_TICKING = 40.0, 100.0  # seconds; what was not done by then is said
 # Streamlit keeps this many sessions for a minute after they have gone, in case they come back.
 KEPT = 128
 FLAT = 10.0  # MiB more at the end than after the first part

@@ -108,11 +108,20 @@ def with_running_day(bars: Bars, quote: Quote | None) -> Bars:
         return bars
     if quote.high is None or quote.low is None:
         return bars
+    return with_day(bars, quote)
+
+
+def with_day(bars: Bars, quote: Quote) -> Bars:
+    """Daily bars with the quote's day as the last one, instead of what they say of it.
+
+    What the quote does not know of open, high and low is its price.
+    """
+    day = pd.Timestamp(quote.trading_day)
     row = pd.DataFrame(
         {
-            "open": [quote.open],
-            "high": [quote.high],
-            "low": [quote.low],
+            "open": [quote.price if quote.open is None else quote.open],
+            "high": [quote.price if quote.high is None else quote.high],
+            "low": [quote.price if quote.low is None else quote.low],
             "close": [quote.price],
             "volume": [float("nan") if quote.volume is None else float(quote.volume)],
             FETCHED_AT: pd.to_datetime([quote.fetched_at], utc=True),

@@ -8,16 +8,18 @@ wants it. Frames are handed out as shallow copies, which pandas copies on write.
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable, Mapping, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, TypeVar
 
 from stocktracker.model import (
+    LISTING_WANT,
     Attempt,
     Bars,
     Data,
+    Doubt,
     Facts,
     Feed,
     Listing,
@@ -26,6 +28,7 @@ from stocktracker.model import (
     Ticker,
     Want,
 )
+from stocktracker.plans import Liveness
 from stocktracker.polling.ledger import Ledger
 from stocktracker.polling.schedule import Due, Forecast
 from stocktracker.polling.usage import Usage
@@ -49,9 +52,11 @@ class Poll:
     halted: str | None = None
     outage_since: datetime | None = None
     store_fault: str | None = None
+    store_remark: str | None = None
     due: Mapping[Want, Due] = field(default_factory=dict)
     viewers: Mapping[Want, int] = field(default_factory=dict)
     operators: tuple[Ticker, ...] = ()  # what only the operator watches
+    held: Mapping[Ticker, str] = field(default_factory=dict)  # wanted and not followed, and why
     forecast: Forecast | None = None
     ledger: Ledger = field(default_factory=Ledger)
     usage: Usage = field(default_factory=lambda: Usage({}))
@@ -77,6 +82,31 @@ class Snapshot:
         if want.feed is Feed.LISTING:
             return self.listing
         return self.bars.get(want) or self.facts.get(want)
+
+    def doubt(self, ticker: Ticker) -> Doubt | None:
+        """What was last heard of a ticker's price and is not believed, if it is news.
+
+        On an end-of-day plan that is the newest daily bar, as a quote.
+        """
+        for feed in (Feed.QUOTE, Feed.DAILY):
+            attempt = self.attempts.get(Want(feed, ticker))
+            doubt = attempt.doubt if attempt is not None else None
+            shown = self.quotes.get(ticker)
+            if doubt is not None and (
+                shown is None
+                or feed is Feed.QUOTE
+                or doubt.quote.trading_day > shown.trading_day
+                or shown.liveness is Liveness.END_OF_DAY
+            ):
+                return doubt
+        return None
+
+    def records(self) -> Iterator[Record]:
+        """All that is known, as the store keeps it."""
+        wants = [Want(Feed.QUOTE, ticker) for ticker in self.quotes]
+        listing = [] if self.listing is None else [LISTING_WANT]
+        for want in dict.fromkeys([*wants, *listing, *self.bars, *self.facts, *self.attempts]):
+            yield Record(want.feed, want.ticker, self.data(want), self.attempts.get(want))
 
     def knows(self, want: Want) -> bool:
         return self.data(want) is not None or want in self.attempts

@@ -19,7 +19,7 @@ import platformdirs
 
 from stocktracker.errors import BadTicker, SettingsError
 from stocktracker.model import Ticker, parse_ticker
-from stocktracker.plans import PLANS, Capability, Limit, Liveness, Plan, parse_limits
+from stocktracker.plans import DAY, PLANS, Capability, Limit, Liveness, Plan, parse_limits
 from stocktracker.signin import (
     ALLOWED_PEOPLE,
     SHORTEST_TOKEN,
@@ -33,6 +33,7 @@ from stocktracker.signin import (
 ALPHA_VANTAGE = "https://www.alphavantage.co/query"
 SECRETS = Path(".streamlit/secrets.toml")
 DEMO_PLAN = "premium-150"
+HOUR = timedelta(hours=1)
 
 NAMES = (
     "ALPHAVANTAGE_API_KEY",
@@ -41,6 +42,7 @@ NAMES = (
     "STOCKTRACKER_ENTITLEMENT",
     "STOCKTRACKER_REFRESH_SECONDS",
     "STOCKTRACKER_STORE",
+    "STOCKTRACKER_STORE_WARN_MB",
     "STOCKTRACKER_UPSTREAM",
     "STOCKTRACKER_HOURS",
     "STOCKTRACKER_MAX_TICKERS",
@@ -48,8 +50,13 @@ NAMES = (
     "STOCKTRACKER_SIGN_IN",
     "STOCKTRACKER_API_TOKEN",
     "STOCKTRACKER_SECRETS",
+    "STOCKTRACKER_MAX_WATCHED",
+    "STOCKTRACKER_ALLOW",
 )
 PREFIX = "STOCKTRACKER_"
+MOST_WATCHED = 20_000  # more than are listed
+# Of a day's calls, those that are not for closes: the listing's and two that look too early.
+NO_CLOSES = 3
 
 
 class Hours(StrEnum):
@@ -80,9 +87,16 @@ class Settings:
     hours: Hours
     max_tickers: int
     watch: Watch = Watch()
+    max_watched: int = MOST_WATCHED
+    allow: frozenset[Ticker] | None = None
+    store_warn: int = 2048 << 20  # bytes from which on the store's size is remarked on
     key: str | None = field(default=None, repr=False)
     sign_in: SignIn | None = None
     api_token: str | None = field(default=None, repr=False)
+
+    def follows(self, ticker: Ticker) -> bool:
+        """Whether it may be chosen here."""
+        return self.allow is None or ticker in self.allow or ticker in self.watch.tickers
 
     @property
     def demo(self) -> bool:
@@ -108,9 +122,10 @@ def load_settings(environment: Mapping[str, str], secrets: Path = SECRETS) -> Se
     values = {name: text.strip() for name, text in values.items() if text.strip()}
     key = _key(values.get("ALPHAVANTAGE_API_KEY"))
     plan = _plan(values.get("STOCKTRACKER_PLAN"), demo=key is None)
+    limits = _limits(values.get("STOCKTRACKER_LIMITS"), plan)
     return Settings(
         plan=plan,
-        limits=_limits(values.get("STOCKTRACKER_LIMITS"), plan),
+        limits=limits,
         liveness=_liveness(values.get("STOCKTRACKER_ENTITLEMENT"), plan),
         refresh=timedelta(
             seconds=_whole_number("STOCKTRACKER_REFRESH_SECONDS", values, 20, range(5, 86_401))
@@ -119,7 +134,16 @@ def load_settings(environment: Mapping[str, str], secrets: Path = SECRETS) -> Se
         upstream=_upstream(values.get("STOCKTRACKER_UPSTREAM"), key),
         hours=_hours(values.get("STOCKTRACKER_HOURS"), demo=key is None),
         max_tickers=_whole_number("STOCKTRACKER_MAX_TICKERS", values, 50, range(1, 501)),
+        store_warn=_whole_number("STOCKTRACKER_STORE_WARN_MB", values, 2048, range(1, 1_000_001))
+        << 20,
         watch=_watch(values.get("STOCKTRACKER_WATCH"), plan),
+        max_watched=_whole_number(
+            "STOCKTRACKER_MAX_WATCHED",
+            values,
+            _can_be_watched(plan, limits),
+            range(1, MOST_WATCHED + 1),
+        ),
+        allow=_allow(values.get("STOCKTRACKER_ALLOW")),
         key=key,
         sign_in=_sign_in(values.get("STOCKTRACKER_SIGN_IN"), auth, path),
         api_token=_api_token(values.get("STOCKTRACKER_API_TOKEN")),
@@ -227,15 +251,34 @@ def _watch(text: str | None, plan: Plan) -> Watch:
                 "tickers, or a plan with bulk quotes",
             )
         return Watch(everything=True)
+    return Watch(_tickers("STOCKTRACKER_WATCH", text, more=", or all"))
+
+
+def _allow(text: str | None) -> frozenset[Ticker] | None:
+    return None if text is None else frozenset(_tickers("STOCKTRACKER_ALLOW", text))
+
+
+def _tickers(name: str, text: str, more: str = "") -> tuple[Ticker, ...]:
     try:
         tickers = [parse_ticker(part) for part in re.split(r"[,;\s]+", text) if part]
     except BadTicker as fault:
         raise SettingsError(
-            "STOCKTRACKER_WATCH",
+            name,
             f"{_shown(fault.text)} is no ticker",
-            "tickers with commas between them, as in AAPL,MSFT, or all",
+            f"tickers with commas between them, as in AAPL,MSFT{more}",
         ) from None
-    return Watch(tuple(dict.fromkeys(tickers)))
+    return tuple(dict.fromkeys(tickers))
+
+
+def _can_be_watched(plan: Plan, limits: tuple[Limit, ...]) -> int:
+    """How many tickers the plan can keep up to date: one call a day for each where calls are
+    counted by the day, else what an hour's calls go round."""
+    if Capability.BULK_QUOTES in plan.capabilities:
+        return MOST_WATCHED
+    most = min((limit.count * (HOUR / limit.period) for limit in limits), default=MOST_WATCHED)
+    day = next((limit.count for limit in limits if limit.period == DAY), None)
+    fits = most if day is None else day - NO_CLOSES
+    return min(max(int(fits), 1), MOST_WATCHED)
 
 
 def _store(text: str | None) -> Path:

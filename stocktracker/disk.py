@@ -37,15 +37,20 @@ class BytesDisk(diskcache.Disk):  # type: ignore[misc]
         return 0, diskcache.core.MODE_RAW, None, sqlite3.Binary(zlib.compress(value, 1))
 
     def fetch(self, mode: int, filename: object, value: object, read: bool) -> bytes:
-        if mode != diskcache.core.MODE_RAW or filename is not None or read:
+        if read:
             raise ValueError("a row that is not ours")
-        if type(value) is not bytes:
-            raise ValueError("a row that is not ours")
-        inflater = zlib.decompressobj()
-        content = inflater.decompress(value, BIGGEST)
-        if inflater.unconsumed_tail or not inflater.eof:
-            raise ValueError("too big or torn")
-        return content
+        return unpack(mode, filename, value)
 
     def remove(self, file_path: object) -> None:
         """No row of ours has a file, so there is none to remove, whatever a row says."""
+
+
+def unpack(mode: object, filename: object, value: object) -> bytes:
+    """What a row holds. Raises ValueError or zlib.error where it is not ours, too big, or torn."""
+    if mode != diskcache.core.MODE_RAW or filename is not None or type(value) is not bytes:
+        raise ValueError("a row that is not ours")
+    inflater = zlib.decompressobj()
+    content = inflater.decompress(value, BIGGEST)
+    if inflater.unconsumed_tail or not inflater.eof:
+        raise ValueError("too big or torn")
+    return content

@@ -20,6 +20,7 @@ from stocktracker.model import (
     Attempt,
     Bars,
     Data,
+    Doubt,
     Facts,
     Interval,
     Listed,
@@ -54,16 +55,25 @@ def encode_key(shown: Sequence[Any]) -> bytes:
 
 
 def encode_attempt(attempt: Attempt) -> bytes:
-    return encode_document(
-        {
-            "at": attempt.at.isoformat(),
-            "outcome": attempt.outcome.value,
-            "failures": attempt.failures,
-            "retry_at": attempt.retry_at and attempt.retry_at.isoformat(),
-            "kind": attempt.kind,
-            "words": attempt.words,
+    content: dict[str, Any] = {
+        "at": attempt.at.isoformat(),
+        "outcome": attempt.outcome.value,
+        "failures": attempt.failures,
+        "retry_at": attempt.retry_at and attempt.retry_at.isoformat(),
+        "kind": attempt.kind,
+        "words": attempt.words,
+    }
+    doubt = attempt.doubt
+    if doubt is not None:
+        content["doubt"] = {
+            "quote": _quote_content(doubt.quote),
+            "words": doubt.words,
+            "since": doubt.since.isoformat(),
+            "heard_at": doubt.heard_at.isoformat(),
+            "times": doubt.times,
+            "answers": doubt.answers,
         }
-    )
+    return encode_document(content)
 
 
 def decode_attempt(content: bytes) -> Attempt:
@@ -75,6 +85,18 @@ def decode_attempt(content: bytes) -> Attempt:
         retry_at=found["retry_at"] and _instant(found["retry_at"]),
         kind=found["kind"],
         words=found["words"],
+        doubt=_maybe(_decode_doubt, found.get("doubt")),  # attempts of before have none
+    )
+
+
+def _decode_doubt(found: dict[str, Any]) -> Doubt:
+    return Doubt(
+        quote=_decode_quote(found["quote"], b""),
+        words=str(found["words"]),
+        since=_instant(found["since"]),
+        heard_at=_instant(found["heard_at"]),
+        times=int(found["times"]),
+        answers=int(found["answers"]),
     )
 
 
@@ -101,24 +123,26 @@ def decode_data(content: bytes) -> Data:
 
 
 def _encode_quote(quote: Quote) -> bytes:
-    return encode_document(
-        {
-            "kind": "quote",
-            "ticker": quote.ticker,
-            "price": quote.price,
-            "previous_close": quote.previous_close,
-            "open": quote.open,
-            "high": quote.high,
-            "low": quote.low,
-            "volume": quote.volume,
-            "trading_day": quote.trading_day.isoformat(),
-            "as_of": quote.as_of.isoformat(),
-            "fetched_at": quote.fetched_at.isoformat(),
-            "liveness": quote.liveness.value,
-            "source": quote.source,
-            "currency": quote.currency,
-        }
-    )
+    return encode_document(_quote_content(quote))
+
+
+def _quote_content(quote: Quote) -> dict[str, Any]:
+    return {
+        "kind": "quote",
+        "ticker": quote.ticker,
+        "price": quote.price,
+        "previous_close": quote.previous_close,
+        "open": quote.open,
+        "high": quote.high,
+        "low": quote.low,
+        "volume": quote.volume,
+        "trading_day": quote.trading_day.isoformat(),
+        "as_of": quote.as_of.isoformat(),
+        "fetched_at": quote.fetched_at.isoformat(),
+        "liveness": quote.liveness.value,
+        "source": quote.source,
+        "currency": quote.currency,
+    }
 
 
 def _decode_quote(found: dict[str, Any], _rest: bytes) -> Quote:

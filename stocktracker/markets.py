@@ -13,6 +13,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import exchange_calendars
+from exchange_calendars import ExchangeCalendar
 
 from stocktracker.model import Ticker
 
@@ -41,6 +42,8 @@ BY_SUFFIX = {
     "SHZ": Exchange("XSHG", "Shenzhen", "CNY"),
 }
 
+# From before the oldest bars that upstream has, to later than any that can come.
+KNOWN_FROM, KNOWN_UNTIL = date(1998, 1, 1), date(2040, 12, 31)
 PLAIN_NAMES = {
     "July 4th": "Independence Day",
     "President's Day": "Presidents' Day",
@@ -153,7 +156,7 @@ class _Year:
 @lru_cache(maxsize=64)
 def _year(code: str, year: int) -> _Year:
     first, last = date(year - 1, 12, 1), date(year + 1, 1, 31)
-    zone = ZoneInfo(str(exchange_calendars.get_calendar(code).tz))
+    zone = ZoneInfo(str(_known(code).tz))
     sessions, holidays = _recorded(code, first, last)
     presumed_from = max(_recorded_until(code) + timedelta(days=1), first)
     sessions += _presumed(code, zone, presumed_from, last)
@@ -166,15 +169,36 @@ def _year(code: str, year: int) -> _Year:
     )
 
 
+@lru_cache(maxsize=16)
+def _known(code: str) -> ExchangeCalendar:
+    """One calendar for all years that are asked for here: making one takes a tenth of a second or
+    two, however short it is."""
+    try:
+        return exchange_calendars.get_calendar(code, start=str(KNOWN_FROM), end=str(KNOWN_UNTIL))
+    except ValueError:  # an exchange that announces its holidays year by year
+        until = exchange_calendars.get_calendar(code).bound_max()
+        return exchange_calendars.get_calendar(code, start=str(KNOWN_FROM), end=until)
+
+
+def _sessions(code: str, first: date, last: date) -> tuple[ExchangeCalendar, slice]:
+    """A calendar and which of its sessions are from `first` to `last`."""
+    known = _known(code)
+    if first < KNOWN_FROM or last > KNOWN_UNTIL:
+        known = exchange_calendars.get_calendar(code, start=str(first), end=str(last))
+    return known, known.sessions.slice_indexer(str(first), str(last))
+
+
 def _recorded(code: str, first: date, last: date) -> tuple[list[Session], dict[date, str]]:
     """Sessions and named holidays, as far as exchange_calendars knows."""
     last = min(last, _recorded_until(code))
     if last < first:
         return [], {}
-    known = exchange_calendars.get_calendar(code, start=str(first), end=str(last))
+    known, chosen = _sessions(code, first, last)
     sessions = [
-        Session(day.date(), opened.to_pydatetime(), closed.to_pydatetime())
-        for day, opened, closed in zip(known.sessions, known.opens, known.closes, strict=True)
+        Session(day, opened.to_pydatetime(), closed.to_pydatetime())
+        for day, opened, closed in zip(
+            known.sessions[chosen].date, known.opens[chosen], known.closes[chosen], strict=True
+        )
     ]
     if known.regular_holidays is None:  # an exchange whose holidays follow no rule
         return sessions, {}
@@ -184,13 +208,13 @@ def _recorded(code: str, first: date, last: date) -> tuple[list[Session], dict[d
 
 def _recorded_until(code: str) -> date:
     """Where an exchange announces its holidays year by year, the last day that is known."""
-    until = exchange_calendars.get_calendar(code).bound_max()
+    until = _known(code).bound_max()
     return date.max - timedelta(days=1) if until is None else until.date()
 
 
 def _presumed(code: str, zone: ZoneInfo, first: date, last: date) -> list[Session]:
     """Beyond what is recorded every weekday counts as a session of the usual hours."""
-    usual = exchange_calendars.get_calendar(code)
+    usual = _known(code)
     opens, closes = usual.open_times[-1][1], usual.close_times[-1][1]
     days = (first + timedelta(days=number) for number in range((last - first).days + 1))
     return [
@@ -207,10 +231,14 @@ def _presumed(code: str, zone: ZoneInfo, first: date, last: date) -> list[Sessio
 @lru_cache(maxsize=16)
 def _days(code: str, first_year: int, last_year: int) -> tuple[date, ...]:
     first, last = date(first_year, 1, 1), date(last_year, 12, 31)
-    recorded, _ = _recorded(code, first, last)
-    presumed_from = max(_recorded_until(code) + timedelta(days=1), first)
-    zone = _year(code, last_year).zone
-    return tuple(session.day for session in recorded + _presumed(code, zone, presumed_from, last))
+    until = min(last, _recorded_until(code))
+    recorded: list[date] = []
+    if first <= until:
+        known, chosen = _sessions(code, first, until)
+        recorded = list(known.sessions[chosen].date)
+    presumed_from = max(until + timedelta(days=1), first)
+    presumed = _presumed(code, _year(code, last_year).zone, presumed_from, last)
+    return (*recorded, *(session.day for session in presumed))
 
 
 @lru_cache(maxsize=16)

@@ -216,11 +216,28 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Doubt:
+    """A quote that does not fit what is known, kept beside the good one. Never shown as a price.
+
+    `words` say what does not fit, after "it". `times` counts answers that said the same, at least a
+    minute apart, the last of them at `heard_at`; `answers` all doubtful ones in a row.
+    """
+
+    quote: Quote
+    words: str
+    since: datetime
+    heard_at: datetime
+    times: int = 1
+    answers: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """One try, whatever came of it.
 
     `failures` counts the failed tries in a row, this one included; `retry_at` is the earliest time
-    for the next try where a failure put it off; `kind` and `words` tell what failed.
+    for the next try where a failure or a doubt put it off; `kind` and `words` tell what failed.
+    `doubt` is what the last answer said, where that was not believed.
     """
 
     at: datetime
@@ -229,6 +246,7 @@ class Attempt:
     retry_at: datetime | None = None
     kind: str | None = None
     words: str | None = None
+    doubt: Doubt | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from stocktracker import frontend, guard
 from stocktracker.errors import BadTicker
 from stocktracker.figures.export import QuoteRow, history_csv, quotes_csv
-from stocktracker.model import WHOLE_MARKET, Feed, Outcome, Ticker, parse_ticker
+from stocktracker.model import WHOLE_MARKET, Doubt, Feed, Outcome, Ticker, parse_ticker
 from stocktracker.rows import Row
 from stocktracker.runtime import Runtime, current_runtime
 
@@ -214,6 +214,22 @@ def quote_body(row: Row) -> dict[str, Any]:
         "freshness": row.freshness.value,
         "source": quote.source,
         "currency": quote.currency,
+        "doubtful": _doubt_body(row.doubt),
+    }
+
+
+def _doubt_body(doubt: Doubt | None) -> dict[str, Any] | None:
+    """A newer price that is not believed, and why; null where there is none."""
+    if doubt is None:
+        return None
+    return {
+        "price": doubt.quote.price,
+        "trading_day": doubt.quote.trading_day.isoformat(),
+        "as_of": _text(doubt.quote.as_of),
+        "fetched_at": _text(doubt.quote.fetched_at),
+        "source": doubt.quote.source,
+        "currency": doubt.quote.currency,
+        "words": f"it {doubt.words}",
     }
 
 

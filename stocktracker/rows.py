@@ -12,6 +12,7 @@ from stocktracker.freshness import freshness
 from stocktracker.model import (
     Attempt,
     Bars,
+    Doubt,
     Feed,
     Freshness,
     Listed,
@@ -27,7 +28,11 @@ SPARKLINE = 30  # closes, about six weeks
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One ticker as it stands. `trouble` says in words what its last try failed of."""
+    """One ticker as it stands. `trouble` says in words what its last try failed of.
+
+    `doubt` is a newer price that is not believed; `quote` is the last good one. `held` says why the
+    ticker is not followed though it is wanted.
+    """
 
     ticker: Ticker
     listed: Listed | None
@@ -38,6 +43,8 @@ class Row:
     is_open: bool
     due: Due | None
     trouble: str | None
+    doubt: Doubt | None = None
+    held: str | None = None
 
     @property
     def name(self) -> str:
@@ -81,6 +88,8 @@ def _row(
         is_open=trades,
         due=next((snapshot.poll.due[want] for want in wants if want in snapshot.poll.due), None),
         trouble=_trouble([snapshot.attempts.get(want) for want in wants]),
+        doubt=snapshot.doubt(ticker),
+        held=snapshot.poll.held.get(ticker),
     )
 
 

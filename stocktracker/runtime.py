@@ -30,20 +30,22 @@ from stocktracker.fetcher import Fetcher
 from stocktracker.journal import Journal
 from stocktracker.markets import US, Exchange, MarketState, calendar, calendar_of, exchange_of
 from stocktracker.model import Feed, Ticker, Want
-from stocktracker.plans import Capability, Liveness, Rights
+from stocktracker.plans import DAY, Capability, Liveness, Rights
 from stocktracker.polling.budget import Budget
 from stocktracker.polling.knowledge import Knowledge
-from stocktracker.polling.ledger import Allowance
+from stocktracker.polling.ledger import Allowance, Ledger
 from stocktracker.polling.pace import most_side_by_side
 from stocktracker.polling.poller import Poller
 from stocktracker.polling.roster import Roster
-from stocktracker.polling.wants import Standing, Wants
+from stocktracker.polling.shares import Rules, Shares
+from stocktracker.polling.wants import Standing, Wants, mark_of
 from stocktracker.rows import Row, make_rows
 from stocktracker.watchlists import DOCUMENT, Watchlists, from_document, to_document
 
 log = logging.getLogger(__name__)
 
 DEMO_KEY = "DEMO"
+RECKON_AGAIN = timedelta(milliseconds=250)
 LOOK_AGAIN = timedelta(seconds=2)  # until another process's change of the watchlists is seen
 
 
@@ -71,18 +73,20 @@ class Runtime:
         self.settings = parts.settings
         self.board = parts.board
         self._watchlists: tuple[Uptime, Watchlists] | None = None
+        self._allowance: tuple[Ledger, timedelta, Allowance] | None = None
 
     def now(self) -> datetime:
         return self._parts.clock.now()
 
-    def watch(self, viewer: str, wants: Iterable[Want]) -> None:
+    def watch(self, viewer: str, wants: Iterable[Want], address: str | None = None) -> None:
         """This viewer looks at exactly these, for the next 90 s or until the next word.
 
+        All viewers of an address are one when it comes to what a viewer may cost.
         What the store has of them is shown at once; nothing is asked of upstream here.
         """
         wanted = list(wants)
         self._show_stored(wanted)
-        if self._parts.wants.renew(viewer, wanted):
+        if self._parts.wants.renew(viewer, wanted, mark_of(address)):
             self._parts.poller.wake()
 
     def release(self, viewer: str) -> None:
@@ -131,8 +135,12 @@ class Runtime:
         return calendar_of(ticker).zone
 
     def read_allowance(self) -> Allowance:
-        """Calls left, as the poller last saw the ledger."""
-        return self._parts.budget.describe(self.board.read().poll.ledger)
+        """Calls left, as the poller last saw the ledger; reckoned a few times a second at most."""
+        ledger, up = self.board.read().poll.ledger, self._parts.clock.uptime().elapsed
+        held = self._allowance
+        if held is None or held[0] is not ledger or up - held[1] >= RECKON_AGAIN:
+            held = self._allowance = ledger, up, self._parts.budget.describe(ledger)
+        return held[2]
 
     def read_rights(self) -> Rights:
         return self._parts.knowledge.rights
@@ -222,6 +230,7 @@ def open_runtime(settings: Settings, clock: Clock | None = None) -> Runtime:
         kept = journal.install(settings.secrets)
         opening.callback(journal.uninstall, kept)
         store = open_store(settings.store / source_folder(settings))
+        store.warn_at = settings.store_warn
         opening.callback(_close_store, store)
         fetcher = Fetcher(
             upstream=_simulated(settings, clock, opening) if settings.demo else settings.upstream,
@@ -256,11 +265,17 @@ def open_runtime(settings: Settings, clock: Clock | None = None) -> Runtime:
             clock=clock,
             executor=executor,
             side_by_side=side_by_side,
+            guard=Shares(_rules(settings)),
         )
         opening.callback(poller.stop)
         parts = Parts(settings, clock, store, board, budget, wants, knowledge, poller, kept)
         poller.start()
         return Runtime(parts, opening.pop_all())
+
+
+def _rules(settings: Settings) -> Rules:
+    day = next((limit.count for limit in settings.limits if limit.period == DAY), None)
+    return Rules(settings.max_watched, settings.allow, day)
 
 
 def source_folder(settings: Settings) -> str:

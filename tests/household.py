@@ -22,7 +22,8 @@ from stocktracker.polling.budget import Budget
 from stocktracker.polling.knowledge import Knowledge
 from stocktracker.polling.poller import Poller
 from stocktracker.polling.roster import Roster
-from stocktracker.polling.wants import Wants
+from stocktracker.polling.shares import Rules, Shares
+from stocktracker.polling.wants import Wants, mark_of
 from stocktracker.simulator import ReceivedCall, Simulator, serve
 from tests.helpers import AtOnce, FakeClock
 
@@ -44,9 +45,14 @@ class Household:
     late: list[str] = field(default_factory=list)
 
     def watch(
-        self, *tickers: Ticker, viewer: str = "viewer", feeds: tuple[Feed, ...] = (Feed.QUOTE,)
+        self,
+        *tickers: Ticker,
+        viewer: str = "viewer",
+        feeds: tuple[Feed, ...] = (Feed.QUOTE,),
+        address: str | None = None,
     ) -> None:
-        self.wants.renew(viewer, [Want(feed, ticker) for ticker in tickers for feed in feeds])
+        wants = [Want(feed, ticker) for ticker in tickers for feed in feeds]
+        self.wants.renew(viewer, wants, mark_of(address))
 
     def step(self) -> datetime | None:
         """Step until nothing is left to do at this instant."""
@@ -93,8 +99,9 @@ def household(
     limits: str | None = None,
     hours: Hours = Hours.EXCHANGE,
     published: timedelta = timedelta(hours=2),
+    guard: Rules | None = None,
 ) -> Iterator[Household]:
-    """Open one; `limits` are both upstream's and ours."""
+    """Open one; `limits` are both upstream's and ours. Without `guard` everybody is trusted."""
     clock, chosen = FakeClock(start), PLANS[plan]
     own = None if limits is None else parse_limits(limits)
     simulator = Simulator(chosen, own, clock, hours=hours, publication=published)
@@ -126,6 +133,7 @@ def household(
             clock=clock,
             executor=AtOnce(),
             side_by_side=16,
+            guard=Shares(guard),
         )
         try:
             yield Household(clock, simulator, store, board, budget, wants, knowledge, poller)

@@ -346,6 +346,11 @@ class Session:
         """Every list to choose from that the server has ever sent, in order."""
         return [each.multiselect for each in self.elements() if each.HasField("multiselect")]
 
+    def widget_ids(self) -> set[str]:
+        """The identities of all switches that the server has ever sent."""
+        elements = [ForwardMsg.FromString(message).delta.new_element for message in self.received]
+        return {each.checkbox.id for each in elements if each.HasField("checkbox")}
+
     def says(self, text: str) -> bool:
         """Whether the server has ever sent this text."""
         return any(text.encode() in message for message in self.received)

@@ -264,6 +264,34 @@ def test_typed_ticker_need_not_be_listed(demo: App, open_page: Open) -> None:
     wait_for_choice(page, "AAPL", "TSCO.LON")
 
 
+@pytest.mark.parametrize("viewport", [WIDE, PHONE], ids=["desktop", "phone"])
+def test_a_doubtful_price_is_told_beside_the_good_one(
+    viewport: ViewportSize, start: Start, open_page: Open
+) -> None:
+    with simulating("premium-75") as upstream:
+        app = start(**upstream.settings, **QUICK)
+        page = open_page(f"{app.url}/?tickers=AAPL", viewport)
+        good = until(lambda: app.price("AAPL"), within=30)
+        upstream.faults.always("hundredfold-figures", function="GLOBAL_QUOTE", ticker="AAPL")
+        said = page.get_by_text(re.compile(r"was heard from .* and is doubtful: it is 100 times"))
+        expect(said).to_be_visible(timeout=LATE)
+        expect(said).to_contain_text(f"${good * 100:,.2f}")
+        expect(said).to_contain_text(f"${good:,.2f} stays")
+        tile = page.get_by_test_id("stMetric")
+        place = tile if viewport is WIDE else page.locator(".st-key-narrow .card")
+        expect(place.first).to_contain_text("doubtful")
+        expect(place.first).to_contain_text(f"${good:,.2f}")
+
+
+def test_what_is_not_followed_here_is_refused_at_the_choice(start: Start, open_page: Open) -> None:
+    app = start(STOCKTRACKER_ALLOW="AAPL,MSFT")
+    page = open_page(f"{app.url}/?tickers=AAPL&tickers=NVDA")
+    page.wait_for_url(lambda url: "NVDA" not in url)
+    choose(page, "NVDA")
+    expect(sidebar(page)).to_contain_text("NVDA is not followed here.")
+    wait_for_choice(page, "AAPL")
+
+
 def test_what_cannot_be_a_ticker_is_refused_with_a_word(demo: App, open_page: Open) -> None:
     page = open_page(f"{demo.url}/?tickers=AAPL")
     wait_for_rows(page, "AAPL")

@@ -7,7 +7,6 @@ the store by somebody who can write its file.
 from __future__ import annotations
 
 import gc
-import logging
 import os
 import pickle
 import random
@@ -47,8 +46,9 @@ from stocktracker.model import (
     Record,
     Ticker,
 )
-from stocktracker.plans import Liveness
-from tests.helpers import daily, intraday, quote, utc, weekly
+from stocktracker.plans import Liveness, parse_limits
+from stocktracker.polling.budget import Budget
+from tests.helpers import FakeClock, daily, intraday, quote, utc, weekly
 
 IBM, AAPL = Ticker("IBM"), Ticker("AAPL")
 NOW = utc("2026-11-23T15:00:00.123456")
@@ -508,26 +508,42 @@ def random_first_pages(content: bytearray) -> None:
     content[100:12_288] = random.Random(2).randbytes(12_188)
 
 
+def random_pages_in_the_middle(content: bytearray) -> None:
+    chance = random.Random(3)
+    pages = len(content) // 4096
+    for page in chance.sample(range(pages // 4, pages), pages // 10):
+        content[page * 4096 : (page + 1) * 4096] = chance.randbytes(4096)
+
+
 def another_kind_of_file(content: bytearray) -> None:
     content[:] = b"%PDF-1.7\n" * 1000
 
 
 @pytest.mark.parametrize(
-    "damage",
+    ("damage", "least", "keeps_ledger"),
     [
-        zeroed_header,
-        truncated,
-        truncated_to_a_page,
-        random_bytes,
-        random_first_pages,
-        another_kind_of_file,
+        (zeroed_header, 200, True),
+        (truncated, 60, None),
+        (truncated_to_a_page, 0, False),
+        (random_bytes, 0, False),
+        (random_first_pages, 60, None),
+        (random_pages_in_the_middle, 60, None),
+        (another_kind_of_file, 0, False),
     ],
 )
-def test_a_damaged_database_is_kept_aside_and_a_new_one_begun(
-    damage: Callable[[bytearray], None], tmp_path: Path, caplog: pytest.LogCaptureFixture
+def test_a_damaged_database_is_kept_aside_and_its_readable_rows_are_taken_over(
+    damage: Callable[[bytearray], None],
+    least: int,
+    keeps_ledger: bool | None,
+    *,
+    tmp_path: Path,
+    clock: FakeClock,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     folder = tmp_path / "store"
+    limits = parse_limits("25/day")
     with closing(open_store(folder)) as store:
+        Budget(store, limits, clock).spend()
         for number in range(200):
             ticker = Ticker(f"T{number}")
             store.save([record(daily(ticker, DAYS, fetched_at=NOW), ticker=ticker)])
@@ -537,19 +553,48 @@ def test_a_damaged_database_is_kept_aside_and_a_new_one_begun(
     database.write_bytes(content)
 
     with closing(open_store(folder)) as store:
-        assert store.load_all(Feed.DAILY) == []
+        taken_over = store.load_all(Feed.DAILY)
+        assert least <= len(taken_over) <= 200
+        assert all((each.data.frame["close"] == list(DAYS.values())).all() for each in taken_over)
+        # What was spent is known still, or all counts as spent.
+        left = Budget(store, limits, clock).allowance().left_within(timedelta(days=1))
+        assert left in {True: (24,), False: (0,), None: (24, 0)}[keeps_ledger]
         store.save(batch_at(100.0))
         assert price(store) == 100.0
         assert folder.stat().st_mode & 0o777 == 0o700
     (aside,) = [path for path in tmp_path.iterdir() if path != folder]
     assert aside.name.startswith("store.corrupt-")
     assert (aside / "cache.db").read_bytes()[-100:] == bytes(content[-100:])
-    errors = [each for each in caplog.records if each.levelno >= logging.ERROR]
+    errors = [each for each in caplog.records if each.name == "stocktracker.cache"]
     assert len(errors) == 1
     assert aside.name in errors[0].getMessage()
     with closing(open_store(folder)) as store:
         assert price(store) == 100.0
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_store_that_is_damaged_again_and_again_is_kept_each_time(tmp_path: Path) -> None:
+    folder = tmp_path / "store"
+    for _ in range(3):
+        with closing(open_store(folder)) as store:
+            store.save(batch_at(100.0))
+        (folder / "cache.db").write_bytes(b"rubbish" * 1000)
+        os.utime(folder, (1, 1))
+    open_store(folder).close()
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_a_kill_while_a_damaged_store_is_replaced_gives_no_call_back(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    """Between the new folder and what is written into it there is nothing but the old one."""
+    folder = tmp_path / "store"
+    with closing(open_store(folder)) as store:
+        Budget(store, parse_limits("25/day"), clock).spend()
+    folder.rename(tmp_path / "store.corrupt-1-1")
+    with closing(open_store(folder)) as store:
+        allowance = Budget(store, parse_limits("25/day"), clock).allowance()
+        assert allowance.left_within(timedelta(days=1)) == 0
 
 
 # Nothing is evicted, nobody waits for ever

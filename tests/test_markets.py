@@ -206,3 +206,19 @@ def test_instants_are_in_utc() -> None:
     session = calendar(US).last_opened(utc("2026-07-01T15:00"))
     assert session.open.utcoffset() == timedelta(0)
     assert session.close.utcoffset() == timedelta(0)
+
+
+@pytest.mark.parametrize("years", [(1996, 2000), (2025, 2028), (2039, 2043)])
+def test_trading_days_do_not_depend_on_how_many_years_are_asked_for(years: tuple[int, int]) -> None:
+    """One calendar is kept for most years; before and after it others are made."""
+    first, last = years
+    for exchange in (US, BY_SUFFIX["LON"], BY_SUFFIX["FRK"]):
+        trading = calendar(exchange)
+        whole = trading.days_between(date(first, 1, 1), date(last, 12, 31))
+        by_year = [
+            day
+            for year in range(first, last + 1)
+            for day in trading.days_between(date(year, 1, 1), date(year, 12, 31))
+        ]
+        assert whole == by_year
+        assert whole == sorted({day for day in whole if trading.session_on(day)})

@@ -105,9 +105,11 @@ class Desk:
         at = utc(at) if isinstance(at, str) else at or self.now
         self.tell(wants, Attempt(at, Outcome.NEW), data)
 
-    def failed(self, *wants: Want, retry_in: timedelta, failures: int = 1) -> None:
+    def failed(
+        self, *wants: Want, retry_in: timedelta, failures: int = 1, kind: str = "empty"
+    ) -> None:
         retry_at = self.now + retry_in
-        attempt = Attempt(self.now, Outcome.FAILED, failures, retry_at, "empty", "Nothing.")
+        attempt = Attempt(self.now, Outcome.FAILED, failures, retry_at, kind, "Nothing.")
         self.tell(wants, attempt, None)
 
     def tell(self, wants: Iterable[Want], attempt: Attempt, data: Data | None) -> None:
@@ -368,6 +370,15 @@ def test_what_cannot_go_in_bulk_goes_by_itself() -> None:
         (Feed.QUOTE, "TSCO.LON"),
         (Feed.WEEKLY, "A"),
     ]
+
+
+@pytest.mark.parametrize("kind", ["unreachable", "rate limited", "unreadable", "refused"])
+def test_a_bulk_call_that_failed_as_a_whole_is_made_again_as_a_whole(kind: str) -> None:
+    """A hundred single calls for each of them would starve everybody after any outage."""
+    desk = Desk(utc("2026-11-23T15:00"), plan=BULK)
+    desk.watch(*quotes("A", "B", "C"))
+    desk.failed(*quotes("A", "B", "C"), retry_in=0 * SECOND, kind=kind)
+    assert desk.calls() == [(Feed.QUOTE, "A,B,C")]
 
 
 def test_quotes_that_are_nearly_due_go_along() -> None:

@@ -236,3 +236,20 @@ def test_a_kill_loses_no_call_that_was_taken(
         budget = store.load_document("budget")
         assert budget is not None
         assert len(budget["taken"]) >= said
+
+
+def test_a_store_that_has_grown_is_remarked_on_once_and_keeps_everything(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk.store.warn_at = 1 << 20
+    days = {f"{year}-{month:02}-01": 1.5 for year in range(1950, 2026) for month in range(1, 13)}
+    tickers = [f"T{number}" for number in range(60)]
+    for ticker in tickers:
+        desk.take(of(Feed.DAILY, ticker, daily(ticker, days, fetched_at=NOW)))
+        desk.saving.tend()
+        desk.clock.tick(61)
+    assert [each.getMessage() for each in caplog.records if "grown" in each.getMessage()] == [
+        "The store has grown beyond 1 MB. Nothing is thrown away."
+    ]
+    assert desk.board.read().poll.store_remark is not None
+    assert all(desk.is_stored(ticker, Feed.DAILY) for ticker in tickers)

@@ -61,6 +61,7 @@ TYPES = {
     "freshness": str,
     "source": str,
     "currency": str,
+    "doubtful": type(None),
 }
 
 

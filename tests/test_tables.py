@@ -12,10 +12,20 @@ import pandas as pd
 import pytest
 
 from stocktracker.encoding import encode_key
-from stocktracker.model import Freshness, Listed, Ticker
+from stocktracker.figures.export import quotes_csv
+from stocktracker.model import Doubt, Freshness, Listed, Ticker
 from stocktracker.palette import DARK, LIGHT, Scheme
+from stocktracker.routes import quote_body
 from stocktracker.rows import Row
-from stocktracker.screen.tables import Cells, cards, cells_of, quote_table, status_of, tile
+from stocktracker.screen.tables import (
+    Cells,
+    cards,
+    cells_of,
+    export_rows,
+    quote_table,
+    status_of,
+    tile,
+)
 from tests.helpers import quote, utc
 
 NOON = utc("2026-11-23T17:00")
@@ -202,3 +212,47 @@ def test_a_card_for_a_phone_says_the_same() -> None:
     html = cards([cells_of(row())], LIGHT)
     for text in ("IBM", "$101.50", "▲ +1.50 (+1.50%)", "live · &lt; 30 s", LIGHT.up):
         assert text in html
+
+
+# --- a price that is not believed -----------------------------------------------------------
+
+HEARD = quote("IBM", 10150.0, fetched_at=NOON + timedelta(minutes=1))
+DOUBT = Doubt(
+    HEARD, "is 100 times the last good price", since=HEARD.fetched_at, heard_at=HEARD.fetched_at
+)
+DOUBTED = row(doubt=DOUBT)
+
+
+def test_a_doubtful_row_shows_the_good_price_and_says_both() -> None:
+    shown = cells_of(DOUBTED)
+    assert (shown.price, shown.status, shown.quiet) == (101.5, "◷ doubtful", True)
+    assert shown.doubt == (
+        "$10,150.00 was heard from test at 23 Nov 2026 17:01 UTC and is doubtful: it is 100 times "
+        "the last good price. Until another answer agrees, $101.50 stays, heard from test at "
+        "23 Nov 2026 17:00 UTC."
+    )
+    assert texts([shown])["last"].tolist() == ["$101.50"]
+    assert "10,150" not in cards([shown], LIGHT)
+    assert "doubtful" in cards([shown], LIGHT)
+    assert tile(shown)["value"] == "$101.50"
+    assert "doubtful" in tile(shown)["label"]
+
+
+def test_a_doubtful_first_price_is_no_price() -> None:
+    shown = cells_of(row(quote=None, freshness=Freshness.MISSING, age=None, closes=(), doubt=DOUBT))
+    assert (shown.price, shown.status) == (None, "◷ doubtful")
+    assert shown.doubt.endswith("There is no good price yet.")
+
+
+def test_only_the_good_price_is_exported() -> None:
+    exported = quotes_csv(export_rows([DOUBTED])).decode()
+    assert ",101.5," in exported
+    assert "10150" not in exported
+
+
+def test_the_api_has_the_doubtful_price_beside_the_good_one() -> None:
+    body = quote_body(DOUBTED)
+    assert body["price"] == 101.5
+    assert body["doubtful"]["price"] == 10150.0
+    assert body["doubtful"]["words"] == "it is 100 times the last good price"
+    assert quote_body(row())["doubtful"] is None

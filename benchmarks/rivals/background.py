@@ -60,10 +60,11 @@ def live() -> None:
             "volume": st.column_config.NumberColumn("Volume", format="compact"),
         },
     )
-    try:
-        st.line_chart(fetch_closes(tickers[0]))
-    except (quotes.Refused, requests.RequestException):
-        st.caption("No history.")
 
 
 live()
+# Not in the fragment: daily closes do not change while one looks, and a chart takes 50 ms.
+try:
+    st.line_chart(fetch_closes(tickers[0]))
+except (quotes.Refused, requests.RequestException):
+    st.caption("No history.")

@@ -18,6 +18,7 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Any
 
+from stocktracker.errors import EmptyReply, UnknownTicker
 from stocktracker.markets import US, Exchange, calendar, exchange_of
 from stocktracker.model import LISTING_WANT, Feed, Want
 from stocktracker.plans import Capability, Liveness
@@ -70,12 +71,18 @@ def _together(one: Wanted, other: Wanted) -> Wanted:
     return Wanted(max(one.viewers, other.viewers), min(one.since, other.since))
 
 
+OF_THE_TICKER = frozenset({EmptyReply.kind, UnknownTicker.kind})
+
+
 def goes_in_bulk(want: Want, known: Known) -> bool:
-    """Bulk quotes are of the US only; a ticker they once left out is asked for by itself."""
+    """Bulk quotes are of the US only; a ticker they once left out is asked for by itself.
+
+    A call that failed as a whole says nothing about its hundred tickers: they go together again.
+    """
     attempt = known.board.attempts.get(want)
     return (
         want.feed is Feed.QUOTE
-        and (attempt is None or attempt.failures == 0)
+        and (attempt is None or attempt.kind not in OF_THE_TICKER)
         and exchange_of(want.ticker) is US
         and known.rights.has(Capability.BULK_QUOTES, known.now)
     )

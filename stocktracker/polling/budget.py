@@ -18,11 +18,11 @@ from typing import Any, Protocol
 from stocktracker.clock import Clock
 from stocktracker.errors import BudgetSpent, Window
 from stocktracker.plans import DAY, Limit
+from stocktracker.polling.joining import DOCUMENT
 from stocktracker.polling.ledger import NO_SPREAD, PAUSE, Allowance, Closure, Ledger
 
 log = logging.getLogger(__name__)
 
-DOCUMENT = "budget"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -13,8 +13,9 @@ from stocktracker.board import Snapshot
 from stocktracker.figures.jumps import needs_splits
 from stocktracker.fundamentals import Splits
 from stocktracker.markets import US, Session, calendar, calendar_of, exchange_of
-from stocktracker.model import Attempt, Bars, Feed, Outcome, Ticker, Want
+from stocktracker.model import Attempt, Bars, Doubt, Feed, Outcome, Ticker, Want
 from stocktracker.plans import DAY, Capability, Liveness, Rights
+from stocktracker.polling.doubts import closes_of, jump
 from stocktracker.polling.publication import Publication
 from stocktracker.polling.wants import Wanted
 
@@ -99,6 +100,9 @@ def turn_of(want: Want, wanted: Wanted, known: Known, spread: timedelta) -> Turn
     if attempt is not None and attempt.outcome is Outcome.FAILED:
         at = attempt.retry_at or attempt.at
         return Turn(at, f"again after: {attempt.kind}", since, full=full)
+    if attempt is not None and attempt.doubt is not None:
+        at = max(attempt.retry_at or attempt.at, attempt.at + spread)
+        return Turn(at, "a second look at a doubtful price", since, full=full)
     if want.feed in FACTS_AGAIN:
         return _facts(want, attempt, since, known)
     rules: Mapping[Feed, Callable[[], Turn]] = {
@@ -262,9 +266,13 @@ def facts_again(feed: Feed, *, counted: bool) -> timedelta:
 
 def looks_split(ticker: Ticker, known: Known) -> bool:
     """Whether the daily bars jump by what a split would do, newer than what is known of splits."""
-    bars = known.board.bars.get(Want(Feed.DAILY, ticker))
+    daily = Want(Feed.DAILY, ticker)
+    bars = known.board.bars.get(daily)
     if bars is None:
         return False
+    last = known.board.attempts.get(daily)
+    if last is not None and last.doubt is not None:
+        return _may_be_split(last.doubt, bars, known)
     frame = bars.frame.iloc[-COMPACT_BARS:]
     closes = frame["close"].to_numpy()
     # Cheap enough to look at on every plan: nearly all of them end here.
@@ -279,6 +287,15 @@ def looks_split(ticker: Ticker, known: Known) -> bool:
         splits if isinstance(splits, Splits) else None,
         asked_at=attempt.at if attempt is not None and answered else None,
     )
+
+
+def _may_be_split(doubt: Doubt, bars: Bars, known: Known) -> bool:
+    """Whether a split would explain the doubtful bar, and nobody asked for splits since it came."""
+    closes = closes_of(bars)
+    if closes is None or jump(doubt.quote, closes.close, closes.day, None) is None:
+        return False
+    asked = known.board.attempts.get(Want(Feed.SPLITS, bars.ticker))
+    return asked is None or asked.outcome is Outcome.FAILED or asked.at < doubt.since
 
 
 def _listing(attempt: Attempt | None, since: datetime) -> Turn:

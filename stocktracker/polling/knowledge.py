@@ -121,6 +121,10 @@ class Knowledge:
                 documents[name] = self.publications[code].to_document()
         return documents
 
+    def forget_saved(self) -> None:
+        """Count all that was learnt as changed: the store has lost it."""
+        self._changed |= {RIGHTS, USAGE, *(PUBLICATION + code for code in self.publications)}
+
     def saved(self) -> None:
         self._changed.clear()
 

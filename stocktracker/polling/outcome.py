@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from stocktracker.bars import end_of_day_quote, merge
+from stocktracker.bars import end_of_day_quote, merge, with_day
 from stocktracker.board import Snapshot
 from stocktracker.errors import (
     EmptyReply,
@@ -32,6 +32,7 @@ from stocktracker.model import (
     Bars,
     Call,
     Data,
+    Doubt,
     Facts,
     Feed,
     Fetched,
@@ -39,11 +40,12 @@ from stocktracker.model import (
     Outcome,
     Quote,
     Record,
-    Ticker,
     Want,
 )
 from stocktracker.plans import DAY, Capability, Liveness
+from stocktracker.polling import doubts
 from stocktracker.polling.budget import Budget
+from stocktracker.polling.judging import doubt_before, judge_bars, judge_quote, splits_of
 from stocktracker.polling.knowledge import Knowledge, Outage
 from stocktracker.polling.publication import Publication
 
@@ -52,6 +54,10 @@ log = logging.getLogger(__name__)
 FIRST_RETRY = timedelta(seconds=30)
 LAST_RETRY = timedelta(hours=1)
 JITTER = 0.1
+# Until a doubtful price is looked at again, doubled with each doubtful answer up to the second one:
+# where calls are counted by the minute, and where one is a part of a day's few.
+LOOKS = (doubts.APART, timedelta(minutes=10))
+SCARCE_LOOKS = (timedelta(hours=1), DAY)
 SHORT_LISTING = 0.5
 
 
@@ -118,36 +124,63 @@ def _after_success(
         if quote is None:
             records.append(_failed(want, reply.at, EmptyReply(want.ticker), board))
         else:
-            records.append(_quote_record(want, quote, reply.at, board))
+            records.append(_quote_record(want, quote, reply.at, board, believed=False))
     return records
 
 
-def _quote_record(want: Want, quote: Quote, at: datetime, board: Snapshot) -> Record:
-    """A quote never gives way to one of an earlier day or instant."""
-    shown = board.quotes.get(want.ticker)
-    older = shown is not None and (
-        (quote.trading_day, quote.as_of) < (shown.trading_day, shown.as_of)
-    )
-    if shown is not None and (older or quote.says_the_same_as(shown)):
-        confirmed = None if older else quote
-        return _succeeded(want, confirmed, at, Outcome.SAME, board)
+def _quote_record(
+    want: Want, quote: Quote, at: datetime, board: Snapshot, *, believed: bool
+) -> Record:
+    """A quote never gives way to one of an earlier day or instant, or to one that does not fit.
+
+    `believed`: it is made of what has been judged before.
+    """
+    shown, before = board.quotes.get(want.ticker), doubt_before(want, board)
+    if shown is not None and (quote.trading_day, quote.as_of) < (shown.trading_day, shown.as_of):
+        record = _succeeded(want, None, at, Outcome.SAME, board)
+        return record if before is None else _with_doubt(record, before, LOOKS)
+    if shown is not None and quote.says_the_same_as(shown):
+        return _succeeded(want, quote, at, Outcome.SAME, board)
+    doubt = None if believed else judge_quote(quote, at, board)
+    if doubt is not None:
+        record = _succeeded(want, None, at, Outcome.SAME, board)
+        return _with_doubt(record, doubt, LOOKS)
     return _succeeded(want, quote, at, Outcome.NEW, board)
 
 
 def _after_bars(reply: Reply, fresh: Bars, board: Snapshot, knowledge: Knowledge) -> list[Record]:
     want = Want(reply.call.feed, fresh.ticker)
     stored = board.bars.get(want)
-    merged = merge(stored, fresh)
+    end_of_day = knowledge.rights.quote_liveness(reply.at) is Liveness.END_OF_DAY
+    good: Bars | None = fresh
+    doubt = None
+    if want.feed is Feed.DAILY:
+        good, doubt = judge_bars(fresh, reply.at, board)
+    merged = stored if good is None else merge(stored, good)
     changed = merged is not stored
     outcome = Outcome.NEW if changed else Outcome.SAME
-    records = [_succeeded(want, merged if changed else None, reply.at, outcome, board)]
-    if want.feed is Feed.DAILY and knowledge.rights.quote_liveness(reply.at) is Liveness.END_OF_DAY:
-        _learn_publication(reply, merged, knowledge)
+    record = _succeeded(want, merged if changed else None, reply.at, outcome, board)
+    if doubt is not None:
+        record = _with_doubt(record, doubt, SCARCE_LOOKS if end_of_day else LOOKS)
+    records = [record]
+    if want.feed is Feed.DAILY and end_of_day:
+        _learn_publication(reply, fresh, knowledge)
         asked = board.attempts.get(Want(Feed.SPLITS, fresh.ticker))
         answered = asked.at if asked and asked.outcome is not Outcome.FAILED else None
-        splits = _splits_of(fresh.ticker, board)
-        records.append(_end_of_day(merged, splits, answered, reply.at, board))
+        splits = splits_of(fresh.ticker, board)
+        if merged is not None:
+            records.append(_end_of_day(merged, splits, answered, reply.at, board))
     return records
+
+
+def _with_doubt(record: Record, doubt: Doubt, looks: tuple[timedelta, timedelta]) -> Record:
+    """The record of an answer that is not believed, with the time to look again."""
+    if record.attempt is None:
+        return record
+    first, last = looks
+    wait = min(first * 2 ** min(doubt.answers - 1, 12), last)
+    attempt = replace(record.attempt, doubt=doubt, retry_at=record.attempt.at + wait)
+    return replace(record, attempt=attempt)
 
 
 def _after_facts(reply: Reply, fresh: Facts, board: Snapshot, knowledge: Knowledge) -> list[Record]:
@@ -156,7 +189,15 @@ def _after_facts(reply: Reply, fresh: Facts, board: Snapshot, knowledge: Knowled
     same = shown is not None and fresh.says_the_same_as(shown)
     outcome = Outcome.SAME if same else Outcome.NEW
     records = [_succeeded(want, None if same else fresh, reply.at, outcome, board)]
-    bars = board.bars.get(Want(Feed.DAILY, fresh.ticker))
+    daily = Want(Feed.DAILY, fresh.ticker)
+    bars, doubt = board.bars.get(daily), doubt_before(daily, board)
+    closes = doubts.closes_of(bars)
+    if isinstance(fresh, Splits) and bars is not None and closes is not None and doubt is not None:
+        heard = doubt.quote
+        if closes.day < heard.trading_day and doubts.judge(heard, None, closes, fresh) is None:
+            log.info("daily of %s: %s is believed: a split", fresh.ticker, heard.price)
+            bars = with_day(bars, heard)
+            records.append(_succeeded(daily, bars, reply.at, Outcome.NEW, board))
     end_of_day = knowledge.rights.quote_liveness(reply.at) is Liveness.END_OF_DAY
     if isinstance(fresh, Splits) and bars is not None and end_of_day:
         # What the change since the day before is, depends on whether there was a split.
@@ -168,12 +209,7 @@ def _end_of_day(
     bars: Bars, splits: Splits | None, asked: datetime | None, at: datetime, board: Snapshot
 ) -> Record:
     quote = end_of_day_quote(bars, splits, splits_asked=asked)
-    return _quote_record(Want(Feed.QUOTE, bars.ticker), quote, at, board)
-
-
-def _splits_of(ticker: Ticker, board: Snapshot) -> Splits | None:
-    known = board.facts.get(Want(Feed.SPLITS, ticker))
-    return known if isinstance(known, Splits) else None
+    return _quote_record(Want(Feed.QUOTE, bars.ticker), quote, at, board, believed=True)
 
 
 def _learn_publication(reply: Reply, bars: Bars, knowledge: Knowledge) -> None:
@@ -220,7 +256,8 @@ def _failed(
     if failures == 1:
         log.warning("%s of %s: %s", want.feed, want.ticker, fault.words)
     retry_at = at + (backoff(want, failures) if wait is None else wait)
-    attempt = Attempt(at, Outcome.FAILED, failures, retry_at, fault.kind, fault.words)
+    doubt = before.doubt if before else None
+    attempt = Attempt(at, Outcome.FAILED, failures, retry_at, fault.kind, fault.words, doubt)
     return Record(want.feed, want.ticker, None, attempt)
 
 
@@ -263,7 +300,8 @@ def _put_off(want: Want, at: datetime, fault: FetchError, board: Snapshot) -> Re
     """Not the ticker's failure: its turn is still to come, at once when calls are possible."""
     before = board.attempts.get(want)
     failures = before.failures if before else 0
-    attempt = Attempt(at, Outcome.FAILED, failures, at, fault.kind, fault.words)
+    doubt = before.doubt if before else None
+    attempt = Attempt(at, Outcome.FAILED, failures, at, fault.kind, fault.words, doubt)
     return Record(want.feed, want.ticker, None, attempt)
 
 

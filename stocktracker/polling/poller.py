@@ -11,19 +11,18 @@ import logging
 import os
 import threading
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from stocktracker.board import Board
-from stocktracker.cache import Store
 from stocktracker.clock import Clock
 from stocktracker.errors import BudgetSpent, FetchError, StoreError, Unreachable, UnreadableReply
-from stocktracker.model import LISTING_WANT, Call, Feed, Fetched, Record, Want
+from stocktracker.model import LISTING_WANT, Call, Feed, Fetched, Record, Ticker, Want
 from stocktracker.plans import DAY, Liveness
-from stocktracker.polling import pace
+from stocktracker.polling import pace, shares
 from stocktracker.polling.agenda import Agenda
 from stocktracker.polling.budget import Budget
 from stocktracker.polling.due import Known
@@ -34,7 +33,9 @@ from stocktracker.polling.pace import Latency
 from stocktracker.polling.planner import Allowed, Plan, make_plan
 from stocktracker.polling.roster import Roster
 from stocktracker.polling.saving import Saving
+from stocktracker.polling.shares import Shares
 from stocktracker.polling.wants import Wanted
+from stocktracker.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +83,7 @@ class Poller:
         clock: Clock,
         executor: Executor,
         side_by_side: int,
+        guard: Shares | None = None,
     ) -> None:
         self._fetcher = fetcher
         self._budget = budget
@@ -94,10 +96,13 @@ class Poller:
         self._side_by_side = side_by_side  # at most; as many as latency asks for
         self._who = f"{os.getpid()}-{uuid.uuid4().hex[:6]}"
         self._leads = False
+        self._lead_from = timedelta(0)
+        self._is_anew = False  # the store, and nobody has saved into it what was in memory
         self._revision = -1
         self._sent: list[Sent] = []
         self._saving = Saving(store, board, knowledge, clock)
         self._agenda = Agenda()
+        self._shares = guard or Shares()
         self._latency = Latency()
         self._slot: timedelta | None = None
         self._adopted: tuple[Mapping[Want, Wanted] | None, Liveness | None] = (None, None)
@@ -136,11 +141,17 @@ class Poller:
         executor that runs at once, replies are taken in within the same step.
         """
         now = self._clock.now()
+        if self._saving.tend():
+            if not self._leads:  # whoever did has calls in memory that we may not know of
+                self._lead_from = self._clock.uptime().elapsed + IDLE + FOLLOW
+            self._leads, self._is_anew = False, True
         if not self._lead_or_follow(now):
             return now + FOLLOW
         self._take_in_replies()
-        wants = self._roster.union(self._board.read().listing)
+        listing = self._board.read().listing
+        wants = self._roster.union(listing)
         self._adopt(wants)
+        wants = self._follow(wants, self._roster.operators(listing), now)
         ledger = self._budget.load_ledger()
         plan = self._plan(wants, ledger)
         self._publish_poll(plan, wants, ledger)
@@ -153,6 +164,17 @@ class Poller:
         if self._take_in_replies():
             again = self._clock.now()
         return self._save_in_time(again, plan.wake_at)
+
+    def _follow(
+        self, wants: Mapping[Want, Wanted], operators: Collection[Ticker], now: datetime
+    ) -> Mapping[Want, Wanted]:
+        """What is followed of the wants; a share is written down before it is spent."""
+        followed = self._shares.follow(wants, operators, self._board.read(), now)
+        changed = self._shares.changed_document()
+        if changed is not None:
+            self._store.save_document(shares.DOCUMENT, changed)
+            self._shares.saved()
+        return followed
 
     def _plan(self, wants: Mapping[Want, Wanted], ledger: Ledger) -> Plan:
         now = self._clock.now()
@@ -224,15 +246,22 @@ class Poller:
         self._sent = [sent for sent in self._sent if sent not in done]
         records: dict[Want, Record] = {}
         up = self._clock.uptime().elapsed
-        for sent in done:
-            result = _result_of(sent.future)
-            if not isinstance(result, Unreachable):
-                self._latency = self._latency.after([up - sent.taken_at])
-            reply = Reply(sent.call, sent.sent_at, self._clock.now(), result, sent.probe)
-            for record in digest(reply, self._board.read(), self._knowledge, self._budget):
-                records[record.want] = record
-            self._board.publish(records.values(), wanted=self._roster.known())
-        self._saving.take(records, counted=self._is_counted)
+        try:
+            while done:
+                sent = done[0]
+                result = _result_of(sent.future)
+                if not isinstance(result, Unreachable):
+                    self._latency = self._latency.after([up - sent.taken_at])
+                reply = Reply(sent.call, sent.sent_at, self._clock.now(), result, sent.probe)
+                for record in digest(reply, self._board.read(), self._knowledge, self._budget):
+                    records[record.want] = record
+                self._board.publish(records.values(), wanted=self._roster.known())
+                del done[0]
+        except StoreError:
+            self._sent += done  # paid for, and taken in again once it can be written down
+            raise
+        finally:
+            self._saving.take(records, counted=self._is_counted)
         return True
 
     def _save_in_time(self, again: datetime | None, planned: datetime | None) -> datetime | None:
@@ -274,13 +303,18 @@ class Poller:
         if self._leads:
             self._roster.share(now)
             return True
-        self._leads = self._store.lead()
+        self._leads = self._clock.uptime().elapsed >= self._lead_from and self._store.lead()
         if self._leads:
             log.info("polling as %s", self._who)
             self._knowledge.load(self._store)
+            self._shares.load(self._store.load_document(shares.DOCUMENT))
             self._board.publish_poll(leads=True, who=self._who, since=now)
+            if self._is_anew:
+                self._saving.take_everything()
+            self._is_anew = False
             self._roster.share(now)
             return True
+        self._is_anew = False  # who leads has saved, or will
         self._roster.share(now)
         revision = self._store.revision()
         if revision != self._revision:
@@ -314,6 +348,7 @@ class Poller:
             halted=knowledge.halted,
             outage_since=knowledge.outage.since,
             due=plan.due,
+            held=self._shares.held,
             forecast=plan.forecast,
             ledger=ledger,
             usage=knowledge.usage,
@@ -328,13 +363,17 @@ class Poller:
             try:
                 again = self.step()
                 faults = 0
-            except Exception as fault:
+            except StoreError as fault:
+                # The disk's fault, not ours: the poller's heart beats on.
+                again = self._clock.now() + MENDING
+                if self._board.read().poll.store_fault is None:
+                    log.error("%s No call is made until it can be.", fault.words)
+                self._board.publish_poll(store_fault=fault.words, heartbeat=self._clock.now())
+            except Exception:
                 faults += 1
                 if faults == 1:
                     log.exception("the poller failed and goes on")
                 again = self._clock.now() + MENDING
-                if isinstance(fault, StoreError):
-                    self._board.publish_poll(store_fault=fault.words)
             self._wait_until(again)
         _quietly(self._saving.save)
         _quietly(self._store.release_thread)

@@ -15,8 +15,8 @@ from typing import Any, Protocol
 
 from stocktracker.clock import Clock
 from stocktracker.config import Watch
-from stocktracker.model import LISTING_WANT, Feed, Listing, Want
-from stocktracker.polling.wants import Standing, Wanted, Wants
+from stocktracker.model import LISTING_WANT, Feed, Listing, Ticker, Want
+from stocktracker.polling.wants import Standing, Wanted, Wants, marks
 
 PREFIX = "wants:"
 RENEW = timedelta(seconds=30)
@@ -53,6 +53,8 @@ class Roster:
         self._looked_at = -LAPSE
         self._others: dict[Want, Wanted] = {}
         self._seen: set[Want] = set()
+        self._standing_wants: Mapping[Want, Wanted] | None = None
+        self._operators: set[Ticker] = set()
         self._parts: tuple[Mapping[Want, Wanted], ...] = ()
         self._union: Mapping[Want, Wanted] = {}
 
@@ -75,6 +77,14 @@ class Roster:
         self._seen &= {*total, *looked_up, LISTING_WANT}
         self._parts, self._union = parts, total
         return total
+
+    def operators(self, listing: Listing | None = None) -> Collection[Ticker]:
+        """What the operator wants, whoever looks at it besides."""
+        wants = self._standing.wants(listing)
+        if wants is not self._standing_wants:
+            self._standing_wants = wants
+            self._operators = {want.ticker for want in wants if want != LISTING_WANT}
+        return self._operators
 
     def viewers(self) -> Iterable[Want]:
         """What viewers look at, in any process."""
@@ -102,7 +112,8 @@ class Roster:
         if union is not self._told:
             self._told = union
             self._ours = sorted(
-                [want.feed.value, want.ticker, wanted.viewers] for want, wanted in union.items()
+                [want.feed.value, want.ticker, wanted.viewers, *wanted.who]
+                for want, wanted in union.items()
             )
         ours = self._ours
         if ours != self._shared or (ours and uptime.elapsed - self._shared_at >= RENEW):
@@ -133,12 +144,15 @@ class Roster:
                 if content["boot"] != uptime.boot or age >= LAPSE:
                     self._store.drop_document(name)
                     continue
-                said = [(Want(Feed(feed), ticker), int(n)) for feed, ticker, n in content["wants"]]
+                said = [
+                    (Want(Feed(feed), ticker), int(n), marks(map(str, who)))
+                    for feed, ticker, n, *who in content["wants"]
+                ]
             except (KeyError, TypeError, ValueError):
                 continue  # of another version of this program, which may want other feeds
-            for want, viewers in said:
+            for want, viewers, who in said:
                 before = self._others.get(want)
-                theirs = Wanted(viewers, before.since if before else now)
+                theirs = Wanted(viewers, before.since if before else now, who)
                 known = heard.get(want)
                 heard[want] = theirs if known is None else _added(known, theirs)
         if heard != self._others:
@@ -146,4 +160,5 @@ class Roster:
 
 
 def _added(one: Wanted, other: Wanted) -> Wanted:
-    return Wanted(one.viewers + other.viewers, min(one.since, other.since))
+    who = marks((*one.who, *other.who))
+    return Wanted(one.viewers + other.viewers, min(one.since, other.since), who)

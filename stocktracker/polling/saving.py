@@ -12,15 +12,16 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from stocktracker.board import Board
-from stocktracker.cache import Store
 from stocktracker.clock import Clock
 from stocktracker.errors import StoreError
 from stocktracker.model import Feed, Outcome, Record, Want
 from stocktracker.plans import Liveness
 from stocktracker.polling.knowledge import USAGE, Knowledge
+from stocktracker.store import Store
 
 log = logging.getLogger(__name__)
 
+LOOK = timedelta(minutes=1)  # between two looks at the size
 AGAIN = timedelta(seconds=5)  # after the store could not be written
 
 
@@ -34,6 +35,40 @@ class Saving:
         self._clock = clock
         self._held: dict[Want, Record] = {}
         self._held_since: timedelta | None = None
+        self._proved_at = -AGAIN
+        self._looked_at = -LOOK
+
+    def tend(self) -> bool:
+        """Look after the store; True where it was made anew. Raises StoreError.
+
+        A fault that is shown ends with the first write that succeeds, even where there is nothing
+        to save.
+        """
+        anew = self._store.tend()
+        self._look_at_size()
+        up = self._clock.uptime().elapsed
+        faulty = self._board.read().poll.store_fault is not None
+        if faulty and self._held_since is None and (anew or up - self._proved_at >= AGAIN):
+            self._proved_at = up
+            self._store.prove()
+            self._is_well()
+        return anew
+
+    def _look_at_size(self) -> None:
+        up = self._clock.uptime().elapsed
+        if up - self._looked_at < LOOK:
+            return
+        self._looked_at = up
+        remark = self._store.remark()
+        if remark != self._board.read().poll.store_remark:
+            if remark is not None:
+                log.warning("%s", remark)
+            self._board.publish_poll(store_remark=remark)
+
+    def take_everything(self) -> None:
+        """Save all that is in memory, into a store that was made anew."""
+        self._knowledge.forget_saved()
+        self.take({record.want: record for record in self._board.read().records()}, counted=True)
 
     def take(self, records: Mapping[Want, Record], *, counted: bool) -> None:
         """Save these, or hold them back. `counted`: the plan's calls are counted by the day."""
@@ -73,6 +108,9 @@ class Saving:
             return
         self._held, self._held_since = {}, None
         self._knowledge.saved()
+        self._is_well()
+
+    def _is_well(self) -> None:
         if self._board.read().poll.store_fault is not None:
             log.info("the store can be written again")
             self._board.publish_poll(store_fault=None)

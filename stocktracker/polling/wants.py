@@ -7,6 +7,8 @@ minute, which the lease outlasts.
 
 from __future__ import annotations
 
+import hashlib
+import ipaddress
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,23 +19,37 @@ from stocktracker.config import Watch
 from stocktracker.model import LISTING_WANT, Feed, Listing, Ticker, Want
 
 LEASE = timedelta(seconds=90)
+MARKS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """How many viewers look at something, and since when somebody does without a break.
 
-    No viewer: only the operator wants it.
+    No viewer: only the operator wants it. `who` are some of the viewers' addresses, as marks.
     """
 
     viewers: int
     since: datetime
+    who: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
     wants: frozenset[Want]
     lapses_at: timedelta
+    who: str | None = None
+
+
+def mark_of(address: str | None) -> str:
+    """A short mark of an address, the same for all of a household's IPv6 ones; not the address, as
+    it is stored. Streamlit names no address for this machine's own."""
+    try:
+        found = ipaddress.ip_address(address or "::1")
+    except ValueError:
+        return "unknown"
+    net = ipaddress.ip_network((found, 64 if found.version == 6 else 32), strict=False)
+    return hashlib.sha256(str(net).encode()).hexdigest()[:10]
 
 
 class Wants:
@@ -47,8 +63,11 @@ class Wants:
         self._since: dict[Want, datetime] = {}
         self._union: Mapping[Want, Wanted] | None = {}  # None: to be made anew
 
-    def renew(self, viewer: str, wants: Iterable[Want]) -> bool:
-        """This viewer looks at exactly these now. True where somebody wants something new."""
+    def renew(self, viewer: str, wants: Iterable[Want], who: str | None = None) -> bool:
+        """This viewer looks at exactly these now. True where somebody wants something new.
+
+        `who` is the mark of the viewer's address.
+        """
         wanted = frozenset(wants)
         now = self._clock.now()
         with self._lock:
@@ -56,7 +75,7 @@ class Wants:
             before = self._leases.get(viewer)
             if before is None or before.wants != wanted:
                 self._union = None
-            self._leases[viewer] = Lease(wanted, until)
+            self._leases[viewer] = Lease(wanted, until, who)
             new = [want for want in wanted if want not in self._since]
             self._since.update(dict.fromkeys(new, now))
         return bool(new)
@@ -80,12 +99,16 @@ class Wants:
             if self._union is not None:
                 return self._union
             viewers: dict[Want, int] = {}
+            who: dict[Want, tuple[str, ...]] = {}
             for lease in self._leases.values():
                 for want in lease.wants:
                     viewers[want] = viewers.get(want, 0) + 1
+                    if lease.who is not None:
+                        who[want] = marks((*who.get(want, ()), lease.who))
             self._since = {want: since for want, since in self._since.items() if want in viewers}
             self._union = {
-                want: Wanted(count, self._since[want]) for want, count in viewers.items()
+                want: Wanted(count, self._since[want], who.get(want, ()))
+                for want, count in viewers.items()
             }
             return self._union
 
@@ -94,6 +117,11 @@ class Wants:
         with self._lock:
             up = self._clock.uptime().elapsed
             return sum(1 for lease in self._leases.values() if lease.lapses_at > up)
+
+
+def marks(who: Iterable[str]) -> tuple[str, ...]:
+    """A few are enough: what many want costs each of them little."""
+    return tuple(dict.fromkeys(who))[:MARKS]
 
 
 class Standing:

@@ -88,6 +88,9 @@ def button(runtime: Runtime, selected: Sequence[Ticker], *keys: str) -> None:
     """Add what is selected in the tables of these keys; or why it cannot be added."""
     listing, most = runtime.read().listing, runtime.settings.max_tickers
     found = addition(selected, ui.chosen(), most, listing)
+    barred = [ticker for ticker in found.tickers if not runtime.settings.follows(ticker)]
+    if barred:
+        found = Addition((), f"Not followed here: {_names(barred)}.")
     label = f"Add {_names(found.tickers)} to my tickers" if found.tickers else "Add to my tickers"
     st.button(
         label,

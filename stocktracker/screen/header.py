@@ -176,9 +176,12 @@ def _troubles(runtime: Runtime) -> None:
         )
     if poll.store_fault:
         st.warning(
-            f"{wording.escape_markdown(poll.store_fault)} What is on screen is kept in memory.",
+            f"{wording.escape_markdown(poll.store_fault)} What is on screen is kept in memory; "
+            "nothing is asked for that could not be written down.",
             icon=":material/save_as:",
         )
+    if poll.store_remark:
+        st.info(wording.escape_markdown(poll.store_remark), icon=":material/database:")
 
 
 def plan_note(runtime: Runtime) -> None:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime
 
-import streamlit as st
-
 from stocktracker.figures.adjust import Series
 from stocktracker.figures.analytics import Range
 from stocktracker.figures.history import History, make_history
 from stocktracker.fundamentals import Dividends, Earnings, Splits
 from stocktracker.model import Feed, Interval, Outcome, Ticker, Want
 from stocktracker.runtime import Runtime
+from stocktracker.screen.sharing import Shared
 
 FEEDS = (Feed.DAILY, Feed.WEEKLY, Feed.INTRADAY)
+_made: Shared[History | None] = Shared(200)
 
 
 def history_of(
@@ -24,43 +24,27 @@ def history_of(
     Made once for each change and shared by all sessions: treat it as read-only.
     """
     snapshot = runtime.read()
-    bars = [snapshot.bars.get(Want(feed, ticker)) for feed in FEEDS]
+    bars = {feed: snapshot.bars.get(Want(feed, ticker)) for feed in FEEDS}
     quote, splits = snapshot.quotes.get(ticker), splits_of(runtime, ticker)
-    dividends = dividends_of(runtime, ticker)
-    # What it is made of, by the times at which each last changed. One text, which is hashed sooner
-    # than its parts.
-    version = " ".join(
-        str(part)
-        for part in (
-            ticker,
-            *(each and each.fetched_at for each in bars),
-            quote and quote.as_of,
-            splits and splits.fetched_at,
-            dividends and dividends.fetched_at,
-            _splits_asked(runtime, ticker),
-            runtime.now().date(),
+    dividends, asked_at = dividends_of(runtime, ticker), _splits_asked(runtime, ticker)
+    now = runtime.now()
+
+    def make() -> History | None:
+        return make_history(
+            asked,
+            series,
+            interval=interval,
+            bars=bars,
+            quote=quote,
+            splits=splits,
+            dividends=dividends,
+            zone=runtime.read_zone(ticker),
+            now=now,
+            splits_asked_at=asked_at,
         )
-    )
-    return _make_history(version, asked.value, interval.value, series.value, ticker, runtime)
 
-
-@st.cache_resource(show_spinner=False, max_entries=200)
-def _make_history(
-    version: str, asked: str, interval: str, series: str, _ticker: Ticker, _runtime: Runtime
-) -> History | None:
-    del version  # part of the key
-    return make_history(
-        Range(asked),
-        Series(series),
-        interval=Interval(interval),
-        bars={feed: _runtime.board.read_bars(feed, _ticker) for feed in FEEDS},
-        quote=_runtime.board.read_quote(_ticker),
-        splits=splits_of(_runtime, _ticker),
-        dividends=dividends_of(_runtime, _ticker),
-        zone=_runtime.read_zone(_ticker),
-        now=_runtime.now(),
-        splits_asked_at=_splits_asked(_runtime, _ticker),
-    )
+    parts = (*bars.values(), quote, splits, dividends, asked_at, now.date())
+    return _made.get((ticker, asked, interval, series), parts, make)
 
 
 def splits_of(runtime: Runtime, ticker: Ticker) -> Splits | None:

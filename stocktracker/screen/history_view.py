@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 import streamlit as st
@@ -25,6 +27,7 @@ from stocktracker.runtime import Runtime
 from stocktracker.screen import asking, plot, ui
 from stocktracker.screen.histories import FEEDS, earnings_of, history_of
 from stocktracker.screen.history_controls import View
+from stocktracker.screen.sharing import Shared
 
 HEIGHT = 470
 PANE_HEIGHT = 110  # more for each pane of an indicator
@@ -55,7 +58,10 @@ def explain_missing(runtime: Runtime, ticker: Ticker, choice: Choice) -> None:
     snapshot = runtime.read()
     want = Want(choice.feed, ticker)
     attempt, due = snapshot.attempts.get(want), snapshot.poll.due.get(want)
-    if attempt is not None and attempt.words:
+    held = snapshot.poll.held.get(ticker)
+    if held is not None:
+        st.info(f"{wording.escape_markdown(ticker)}: {held}", icon=":material/block:")
+    elif attempt is not None and attempt.words:
         about = wording.escape_markdown(ticker)
         st.warning(f"{about}: {wording.escape_markdown(attempt.words)}", icon=":material/error:")
     elif due is not None and due.at is not None and due.at > runtime.now():
@@ -80,14 +86,9 @@ class Look:
     dark: bool
     scheme: Scheme
 
-    @property
-    def version(self) -> str:
-        """Text that is equal where the picture is."""
-        earnings, other = self.earnings, self.benchmark
-        return (
-            f"{self.view} {self.zone} {self.previous_close} {earnings and earnings.fetched_at} "
-            f"{other and other.version} {self.dark} {self.scheme}"
-        )
+
+_figures: Shared[bytes] = Shared(150)
+_provenance: Shared[str] = Shared(150)
 
 
 def chart(runtime: Runtime, history: History, choice: Choice, view: View) -> None:
@@ -107,19 +108,25 @@ def chart(runtime: Runtime, history: History, choice: Choice, view: View) -> Non
         dark=ui.is_dark(),
         scheme=ui.scheme(),
     )
-    figure = _figure(f"{history.version} {look.version}", look, history)
+    key = (
+        history.ticker,
+        history.range,
+        history.interval,
+        history.series,
+        view,
+        look.dark,
+        look.scheme,
+    )
+    figure = _figures.get(key, (history, look), lambda: _figure(look, history))
     plot.show(figure, key=f"chart {history.ticker}")
 
 
-@st.cache_resource(show_spinner=False, max_entries=300)
-def _figure(version: str, _look: Look, _history: History) -> bytes:
-    """Made once for each version of history and look, and shared by all sessions."""
-    del version  # the key
-    view, frame = _look.view, _history.frame
-    palette = with_scheme(DARK if _look.dark else LIGHT, _look.scheme)
-    intraday = _history.interval is Interval.FIVE_MINUTES
-    place = ui.zone_named(_look.zone)
-    whole = pd.concat([_history.run_up, frame])
+def _figure(look: Look, history: History) -> bytes:
+    view, frame = look.view, history.frame
+    palette = with_scheme(DARK if look.dark else LIGHT, look.scheme)
+    intraday = history.interval is Interval.FIVE_MINUTES
+    place = ui.zone_named(look.zone)
+    whole = pd.concat([history.run_up, frame])
     days = pd.DatetimeIndex(whole.index).tz_convert(place).date if intraday else None
     overlays, panes = draw_studies(
         view.indicators,
@@ -127,25 +134,25 @@ def _figure(version: str, _look: Look, _history: History) -> bytes:
         palette=palette,
         days=None if days is None else pd.Index(days),
     )
-    other = _look.benchmark
+    other = look.benchmark
     figure = price_figure(
         frame,
         kind=SHAPES[view.kind],
         intraday=intraday,
         zone=place,
-        previous_close=_look.previous_close,
+        previous_close=look.previous_close,
         palette=palette,
-        currency=_history.currency,
+        currency=history.currency,
         height=HEIGHT + PANE_HEIGHT * len(panes),
         overlays=overlays,
         panes=panes,
         log=view.log,
         volume=view.volume,
-        events=_events(_history, _look.earnings) if view.events else (),
+        events=_events(history, look.earnings) if view.events else (),
         benchmark=None if other is None else (other.ticker, other.frame["close"]),
         not_final=not bool(frame["final"].iloc[-1]),
     )
-    keeps = f"{_history.ticker} {_history.range} {_history.series} {view.log} {len(panes)}"
+    keeps = f"{history.ticker} {history.range} {history.series} {view.log} {len(panes)}"
     return to_bytes(figure, library=frontend.LIBRARY, keeps=keeps)
 
 
@@ -189,6 +196,12 @@ def _ratio(factor: float) -> str:
 def provenance(runtime: Runtime, history: History) -> None:
     """Which series it is, where its bars are from, how old they are, and what they are not."""
     zone, now = ui.zone(), runtime.now()
+    key = (history.ticker, history.range, history.interval, history.series, zone.key)
+    today = now.astimezone(zone).date()
+    st.caption(_provenance.get(key, (history, today), lambda: provenance_words(history, zone, now)))
+
+
+def provenance_words(history: History, zone: ZoneInfo, now: datetime) -> str:
     series = {
         Series.RAW: "as traded",
         Series.SPLITS: "adjusted for splits",
@@ -200,7 +213,7 @@ def provenance(runtime: Runtime, history: History) -> None:
         f"last changed {wording.instant(history.fetched_at, zone, now=now)}",
         f"{history.first:%-d %b %Y} to {history.last:%-d %b %Y}",
     ]
-    st.caption(" · ".join([*parts, *history.notes]))
+    return " · ".join([*parts, *history.notes])
 
 
 def offer(runtime: Runtime, ticker: Ticker, history: History, series: Series) -> None:

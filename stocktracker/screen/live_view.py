@@ -44,9 +44,13 @@ def _draw(key: bytes, scheme_name: str, _shown: Sequence[Cells], *, dark: bool) 
     with st.container(key="narrow"):
         st.html(cards(_shown, palette))
     for cells in _shown:
+        about = wording.escape_markdown(cells.ticker)
+        if cells.doubt:
+            st.caption(f":material/help: **{about}**: {wording.escape_markdown(cells.doubt)}")
+        if cells.held:
+            st.caption(f":material/block: **{about}**: {cells.held}")
         if cells.trouble:
             stays = "the last price stays" if cells.price else "there is no price to show"
-            about = wording.escape_markdown(cells.ticker)
             # It can quote upstream: an image in it would be fetched by every browser.
             trouble = wording.escape_markdown(cells.trouble)
             st.caption(f":material/error: **{about}**: {trouble} Until then {stays}.")

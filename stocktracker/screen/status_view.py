@@ -178,6 +178,8 @@ def _result(attempt: Attempt | None) -> str:
         return "not asked yet"
     if attempt.words:
         return attempt.words
+    if attempt.doubt is not None:
+        return f"doubtful: it {attempt.doubt.words}"
     return {Outcome.NEW: "new data", Outcome.SAME: "nothing new"}.get(attempt.outcome, "failed")
 
 
@@ -196,6 +198,8 @@ def settings(runtime: Runtime) -> None:
         "Refresh": f"every {chosen.refresh.total_seconds():.0f} s",
         "Hours": str(chosen.hours),
         "Tickers per viewer": str(chosen.max_tickers),
+        "Tickers in all": f"{chosen.max_watched:,}",
+        "Tickers allowed": "any" if chosen.allow is None else ", ".join(sorted(chosen.allow)),
         "Source": "simulated prices" if chosen.demo else "Alpha Vantage",
     }
     for what in Capability:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, timedelta
 from functools import partial
 from html import escape
 from typing import Any
@@ -23,6 +23,7 @@ from stocktracker.palette import FLAT_NAME, Palette, Scheme, change_name
 from stocktracker.rows import Row
 
 CLOCK = "◷"
+DOUBTFUL = f"{CLOCK} doubtful"
 NARROW = 640  # pixels, below which the table gives way to cards
 
 STYLE = f"""<style>
@@ -59,6 +60,8 @@ class Cells:
     status: str
     quiet: bool
     trouble: str
+    doubt: str = ""
+    held: str = ""
 
 
 def cells_of(row: Row) -> Cells:
@@ -78,14 +81,18 @@ def cells_of(row: Row) -> Cells:
         age=wording.NOTHING if since is None else wording.rough_age(since),
         since=None if since is None else since.total_seconds(),
         status=status_of(row),
-        quiet=quote is None or row.freshness is Freshness.STALE,
+        quiet=quote is None or row.freshness is Freshness.STALE or row.doubt is not None,
         trouble=row.trouble or "",
+        doubt=doubt_words(row),
+        held=row.held or "",
     )
 
 
 def status_of(row: Row) -> str:
     """What the age means, in a word or two; a healthy live row says only that."""
     quote = row.quote
+    if row.doubt is not None:
+        return DOUBTFUL
     if quote is None:
         return "failed" if row.trouble else "waiting"
     return {
@@ -98,11 +105,35 @@ def status_of(row: Row) -> str:
     }[row.freshness]
 
 
+def doubt_words(row: Row) -> str:
+    """What was heard, when and from where, and why it is not shown; empty where nothing was.
+
+    In UTC, as the same cells are shown to viewers of all zones.
+    """
+    doubt, quote = row.doubt, row.quote
+    if doubt is None:
+        return ""
+    heard = doubt.quote
+    price = wording.price(heard.price, heard.currency)
+    words = (
+        f"{price} was heard from {heard.source} at {wording.instant(heard.fetched_at, UTC)} "
+        f"and is doubtful: it {doubt.words}."
+    )
+    if quote is None:
+        return f"{words} There is no good price yet."
+    good = wording.price(quote.price, quote.currency)
+    return (
+        f"{words} Until another answer agrees, {good} stays, heard from {quote.source} "
+        f"at {wording.instant(quote.fetched_at, UTC)}."
+    )
+
+
 def tile(cells: Cells, scheme: Scheme = Scheme.GREEN_RED) -> dict[str, Any]:
     """The arguments of `st.metric` for one ticker; its sparkline has the colour of its change."""
     name = f" :gray[{wording.escape_markdown(cells.name)}]" if cells.name else ""
+    mark = f" :orange[{DOUBTFUL}]" if cells.doubt else ""
     arguments: dict[str, Any] = {
-        "label": f"**{wording.escape_markdown(cells.ticker)}**{name}",
+        "label": f"**{wording.escape_markdown(cells.ticker)}**{mark}{name}",
         "value": wording.price(cells.price, cells.currency),
         "border": True,
         "height": "stretch",

@@ -35,6 +35,8 @@ INTERVALS = {"Auto": None, "2 s": 2, "5 s": 5, "15 s": 15, "30 s": 30, "60 s": 6
 PENDING_TICK, LIVE_TICK, SLOW_TICK, QUIET_TICK = 1, 5, 30, 60
 LOOKS_A_ROUND = 4  # how often a page looks while its prices are asked for once
 SOON = timedelta(seconds=5)
+IMPATIENT = timedelta(seconds=6)
+PENDING_SINCE = "pending since"
 
 
 # --- who is looking -------------------------------------------------------------------------
@@ -66,7 +68,8 @@ def forget() -> None:
 
 
 def renew_lease() -> None:
-    current_runtime().watch(viewer(), st.session_state.get("wants", frozenset()))
+    wants = st.session_state.get("wants", frozenset())
+    current_runtime().watch(viewer(), wants, st.context.ip_address)
 
 
 # --- what they chose ------------------------------------------------------------------------
@@ -105,7 +108,7 @@ def choose_tickers(runtime: Runtime) -> list[Ticker]:
         st.session_state[OFFERED] = None
     else:
         unlisted = [ticker for ticker in first if ticker not in listing.rows]
-        options = [*unlisted, *_options(listing.fetched_at, listing)]
+        options = [*unlisted, *_offered(runtime, listing)]
         st.session_state[OFFERED] = listing.fetched_at
     labels = st.multiselect(
         "Tickers",
@@ -125,12 +128,23 @@ def choose_tickers(runtime: Runtime) -> list[Ticker]:
     tickers = _tickers([str(label) for label in labels], listing)
     rejected = st.session_state.pop("rejected", None)
     if rejected:
-        st.warning(BadTicker(rejected).words, icon=":material/error:")
+        st.warning(_refusal(rejected, listing), icon=":material/error:")
     st.session_state["chosen"] = tickers
     in_link = [str(ticker) for ticker in tickers] or [""]
     if st.query_params.get_all(PARAMETER) != in_link:
         st.query_params[PARAMETER] = in_link
     return tickers
+
+
+def _refusal(text: str, listing: Listing | None) -> str:
+    """Why a typed text is not among the tickers."""
+    try:
+        ticker = parse_ticker(
+            text.split(SEPARATOR, maxsplit=1)[0], listing.rows if listing else None
+        )
+    except BadTicker as fault:
+        return fault.words
+    return f"{wording.escape_markdown(ticker)} is not followed here."
 
 
 def begin_choice(runtime: Runtime) -> None:
@@ -142,6 +156,8 @@ def begin_choice(runtime: Runtime) -> None:
         st.session_state[FIRST] = st.session_state["chosen"] = _tickers(
             texts, runtime.read().listing
         )
+        # The page comes first: what there is to choose from is sent a second later.
+        st.session_state[ASSIGNED] = True
     if PICKER not in st.session_state and chosen() != st.session_state[FIRST]:
         # Streamlit also forgets what a widget held that the browser had not drawn yet when it asked
         # for another page. The first choice needs no value: it is the default.
@@ -183,19 +199,30 @@ def _labels(texts: Sequence[str], listing: Listing | None, most: int) -> list[st
 
 
 def _tickers(texts: Sequence[str], listing: Listing | None) -> list[Ticker]:
-    """The tickers of labels or typed texts, each once; what cannot be one is left out."""
+    """The tickers of labels or typed texts, each once; what cannot be one, or is not followed
+    here, is left out."""
     found: dict[Ticker, None] = {}
     for text in texts:
         try:
             ticker = parse_ticker(text.split(SEPARATOR)[0], listing.rows if listing else None)
         except BadTicker:
             continue
-        found[ticker] = None
+        if current_runtime().settings.follows(ticker):
+            found[ticker] = None
     return list(found)
 
 
 def label_of(ticker: Ticker, listed: Listed | None) -> str:
     return f"{ticker}{SEPARATOR}{listed.name}" if listed and listed.name else ticker
+
+
+def _offered(runtime: Runtime, listing: Listing) -> list[str]:
+    """What there is to choose from: the listing, or what the operator allows."""
+    settings = runtime.settings
+    if settings.allow is None:
+        return _options(listing.fetched_at, listing)
+    allowed = sorted(settings.allow.union(settings.watch.tickers))
+    return [label_of(ticker, listing.rows.get(ticker)) for ticker in allowed]
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)
@@ -237,6 +264,8 @@ def headline(runtime: Runtime, ticker: Ticker) -> None:
     name = wording.escape_markdown(row.name) if row.name else ""
     about = wording.escape_markdown(ticker)
     st.markdown(f"#### {about} :gray[{name}]" if name else f"#### {about}")
+    if row.held:
+        st.caption(f":material/block: {row.held}")
     if quote is None:
         return
     change = quote.change
@@ -245,7 +274,8 @@ def headline(runtime: Runtime, ticker: Ticker) -> None:
     price = wording.escape_markdown(wording.price(quote.price, quote.currency))
     when = "now" if age == "now" else f"{age} ago"
     colour = change_colour(change)
-    st.markdown(f"**{price}** :{colour}[{text}] :gray[· {row.freshness} · {when}]")
+    stands = "doubtful" if row.doubt else row.freshness
+    st.markdown(f"**{price}** :{colour}[{text}] :gray[· {stands} · {when}]")
 
 
 # --- how often ------------------------------------------------------------------------------
@@ -282,7 +312,9 @@ def tick_of(runtime: Runtime, tickers: Sequence[Ticker]) -> int | None:
     if st.session_state.get("pause") and not _is_listing_to_offer(runtime):
         return None
     if is_pending(runtime) or _is_listing_to_offer(runtime):
-        return PENDING_TICK
+        since = st.session_state.setdefault(PENDING_SINCE, runtime.now())
+        return pending_tick(runtime.now() - since)
+    st.session_state.pop(PENDING_SINCE, None)
     asked = INTERVALS[st.session_state.get("refresh", "Auto")]
     if asked is not None:
         return asked
@@ -290,6 +322,13 @@ def tick_of(runtime: Runtime, tickers: Sequence[Ticker]) -> int | None:
         return QUIET_TICK
     a_round = runtime.read_turn().total_seconds()
     return min(max(round(a_round / LOOKS_A_ROUND), LIVE_TICK), SLOW_TICK)
+
+
+def pending_tick(waited: timedelta) -> int:
+    """Ever more seldom: a server that is slow to answer would get ever more to do."""
+    if waited < IMPATIENT:
+        return PENDING_TICK
+    return 2 * PENDING_TICK if waited < 3 * IMPATIENT else LIVE_TICK
 
 
 def is_pending(runtime: Runtime) -> bool:
@@ -300,6 +339,8 @@ def is_pending(runtime: Runtime) -> bool:
         return False
     for want in st.session_state.get("wants", ()):
         attempt = snapshot.attempts.get(want)
+        if want.ticker in poll.held:
+            continue
         if snapshot.data(want) is not None or (attempt is not None and attempt.words):
             continue
         due = poll.due.get(want)

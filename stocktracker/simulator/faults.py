@@ -52,6 +52,9 @@ HUGE = 100 * MEGABYTE
 DEEP = 100_000
 BOMB_MEMBERS = 1024
 JSON_PRICE = re.compile(r'("(?:05\. price|4\. close|close)": ")[^"]*')
+JSON_FIGURE = re.compile(
+    r'("(?:0?\d\. )?(?:price|open|high|low|close|previous[ _]close)": )"([\d.]+)"'
+)
 DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
@@ -192,6 +195,30 @@ def _set_first_price(text: str, price: str) -> str:
     return "\r\n".join([header, ",".join(cells), *rows[1:]])
 
 
+def _times(factor: float) -> Spoil:
+    """The newest price as if its point were in another place, or its sign another."""
+
+    def edit(text: str, _query: Query) -> str:
+        return JSON_PRICE.sub(
+            lambda found: f"{found[1]}{float(found[0].rsplit(chr(34), 1)[1]) * factor:.4f}",
+            text,
+            count=1,
+        )
+
+    return _edited(edit)
+
+
+def _in_pence(text: str, _query: Query) -> str:
+    """All prices of the newest figures a hundredfold: pence for pounds, which fit each other."""
+    seen: dict[str, int] = {}
+
+    def newest(found: re.Match[str]) -> str:
+        seen[found[1]] = seen.get(found[1], 0) + 1
+        return found[0] if seen[found[1]] > 1 else f'{found[1]}"{float(found[2]) * 100:.4f}"'
+
+    return JSON_FIGURE.sub(newest, text)
+
+
 def _in_the_future(text: str, _query: Query) -> str:
     dates = DATE.findall(text)
     if not dates:
@@ -216,6 +243,10 @@ SPOILED: Mapping[str, Spoil] = {
     "nan-price": _with_price("NaN"),
     "huge-price": _with_price("1e400"),
     "zero-price": _with_price("0.0000"),
+    "hundredfold-price": _times(100),
+    "hundredth-price": _times(0.01),
+    "negative-price": _times(-1),
+    "hundredfold-figures": _edited(_in_pence),
     "future-date": _edited(_in_the_future),
     "wrong-ticker": _edited(_of_another_ticker),
 }
