@@ -48,11 +48,12 @@ def refreshing(
             _troubles(runtime)
 
     def both() -> None:
+        seen = runtime.read()
         strip()
         if draw is not None:
             draw()
-        if next(looks) > 0:  # not in the run of the whole script, which has just drawn everything
-            ui.rerun_when_settled(runtime, tickers, seconds)
+        is_whole = next(looks) == 0  # the run of the whole script, which has just drawn everything
+        ui.rerun_when_settled(runtime, tickers, seconds, seen=seen, is_whole=is_whole)
 
     if seconds is not None:
         ui.live_fragment(both, min(seconds, ui.QUIET_TICK))

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import streamlit as st
 
 from stocktracker import gate, wording
+from stocktracker.board import Snapshot
 from stocktracker.errors import BadTicker
 from stocktracker.gate import current_runtime
 from stocktracker.model import Feed, Listed, Listing, Ticker, Want, parse_ticker
@@ -307,11 +308,13 @@ def toggle_pause() -> None:
     st.session_state["pause"] = not st.session_state.get("pause", False)
 
 
-def tick_of(runtime: Runtime, tickers: Sequence[Ticker]) -> int | None:
-    """Seconds between two refreshes of the page, None while paused."""
+def tick_of(
+    runtime: Runtime, tickers: Sequence[Ticker], seen: Snapshot | None = None
+) -> int | None:
+    """Seconds between two refreshes of the page that shows what was `seen`; None while paused."""
     if st.session_state.get("pause") and not _is_listing_to_offer(runtime):
         return None
-    if is_pending(runtime) or _is_listing_to_offer(runtime):
+    if is_pending(runtime, seen) or _is_listing_to_offer(runtime):
         since = st.session_state.setdefault(PENDING_SINCE, runtime.now())
         return pending_tick(runtime.now() - since)
     st.session_state.pop(PENDING_SINCE, None)
@@ -331,9 +334,12 @@ def pending_tick(waited: timedelta) -> int:
     return 2 * PENDING_TICK if waited < 3 * IMPATIENT else LIVE_TICK
 
 
-def is_pending(runtime: Runtime) -> bool:
-    """Whether something on this page is about to come for the first time: worth a look a second."""
-    snapshot, now = runtime.read(), runtime.now()
+def is_pending(runtime: Runtime, seen: Snapshot | None = None) -> bool:
+    """Whether something on this page is about to come for the first time: worth a look a second.
+
+    Or has come since the page was drawn, from what was `seen`.
+    """
+    snapshot, now = seen or runtime.read(), runtime.now()
     poll = snapshot.poll
     if poll.halted or poll.outage_since or runtime.read_allowance().next_at - now > SOON:
         return False
@@ -362,12 +368,22 @@ def live_fragment(draw: Callable[[], None], seconds: int | None) -> None:
     st.fragment(gate.hold(draw), run_every=seconds)()
 
 
-def rerun_when_settled(runtime: Runtime, tickers: Sequence[Ticker], seconds: int | None) -> None:
+def rerun_when_settled(
+    runtime: Runtime,
+    tickers: Sequence[Ticker],
+    seconds: int | None,
+    *,
+    seen: Snapshot,
+    is_whole: bool,
+) -> None:
     """Inside a tick: draw the whole page again when the pace should be another, or when there is
-    another listing to choose from."""
-    if _is_listing_to_offer(runtime):
+    another listing to choose from.
+
+    `seen` is what was known before the tick drew: what has come since is not on the screen yet.
+    """
+    if not is_whole and _is_listing_to_offer(runtime):
         st.rerun()
-    if seconds is not None and tick_of(runtime, tickers) != seconds:
+    if seconds is not None and tick_of(runtime, tickers, seen) != seconds:
         st.rerun()
 
 
