@@ -385,7 +385,7 @@ def say(text: str) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
-    parser.add_argument("--days", type=float, default=20, help="simulated days of each plan")
+    parser.add_argument("--days", type=float, default=10, help="simulated days of each plan")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument("house", nargs="*", choices=[*HOUSES], help="all by default")
     asked = parser.parse_args()
