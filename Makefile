@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	&& echo $$p && break; done)
 
-.PHONY: run test check unit audit bench simulator screenshots clean help
+.PHONY: run test check unit soak audit bench simulator screenshots clean help
 
 run: $(VENV)/.run  ## start the dashboard on http://127.0.0.1:8501
 	$(BIN)/streamlit run app.py
@@ -24,6 +24,9 @@ check: $(VENV)/.test  ## lint, format, types
 unit: $(VENV)/.test  ## the tests alone; ARGS are handed to pytest
 	@sh scripts/need-chromium
 	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+
+soak: $(VENV)/.test  ## simulated days with whatever goes wrong; ARGS="--days 60 --seed 7 free"
+	$(BIN)/python -m tests.soak $(ARGS)
 
 audit: $(VENV)/.run $(VENV)/audit/.made  ## look for known vulnerabilities in what is installed
 	$(BIN)/python scripts/audit.py $(VENV)/audit/bin/pip-audit

@@ -17,7 +17,7 @@ from stocktracker.config import Hours
 from stocktracker.fetcher import Fetcher
 from stocktracker.markets import calendar
 from stocktracker.model import Feed, Ticker, Want
-from stocktracker.plans import PLANS, parse_limits
+from stocktracker.plans import PLANS, Limit, parse_limits
 from stocktracker.polling.budget import Budget
 from stocktracker.polling.knowledge import Knowledge
 from stocktracker.polling.poller import Poller
@@ -105,38 +105,59 @@ def household(
     clock, chosen = FakeClock(start), PLANS[plan]
     own = None if limits is None else parse_limits(limits)
     simulator = Simulator(chosen, own, clock, hours=hours, publication=published)
+    with (
+        serve(simulator) as server,
+        moved_in(
+            folder, clock, simulator, server.url, limits=own, hours=hours, guard=guard
+        ) as house,
+    ):
+        yield house
+
+
+@contextmanager
+def moved_in(
+    folder: Path,
+    clock: FakeClock,
+    simulator: Simulator,
+    url: str,
+    *,
+    limits: tuple[Limit, ...] | None = None,
+    hours: Hours = Hours.EXCHANGE,
+    guard: Rules | None = None,
+) -> Iterator[Household]:
+    """All of one process, before a simulator that was there before it and will be after it."""
+    chosen = simulator.plan
     store = DiskStore(folder)
     board, wants = Board(), Wants(clock)
-    budget = Budget(store, own or chosen.limits, clock)
+    budget = Budget(store, limits or chosen.limits, clock)
     knowledge = Knowledge(
         chosen,
         chosen.liveness,
         refresh=timedelta(seconds=20),
         always=hours is Hours.ALWAYS,
     )
-    with serve(simulator) as server:
-        fetcher = Fetcher(
-            upstream=server.url,
-            key="HOUSEKEY",
-            clock=clock,
-            liveness=chosen.liveness,
-            source="test",
-            deadline=timedelta(seconds=1),
-        )
-        poller = Poller(
-            fetcher,
-            budget,
-            store,
-            board,
-            roster=Roster(wants, store, clock, "house"),
-            knowledge=knowledge,
-            clock=clock,
-            executor=AtOnce(),
-            side_by_side=16,
-            guard=Shares(guard),
-        )
-        try:
-            yield Household(clock, simulator, store, board, budget, wants, knowledge, poller)
-        finally:
-            fetcher.close()
-            store.close()
+    fetcher = Fetcher(
+        upstream=url,
+        key="HOUSEKEY",
+        clock=clock,
+        liveness=chosen.liveness,
+        source="test",
+        deadline=timedelta(seconds=1),
+    )
+    poller = Poller(
+        fetcher,
+        budget,
+        store,
+        board,
+        roster=Roster(wants, store, clock, "house"),
+        knowledge=knowledge,
+        clock=clock,
+        executor=AtOnce(),
+        side_by_side=16,
+        guard=Shares(guard),
+    )
+    try:
+        yield Household(clock, simulator, store, board, budget, wants, knowledge, poller)
+    finally:
+        fetcher.close()
+        store.close()

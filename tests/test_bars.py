@@ -177,6 +177,40 @@ def test_a_dividend_adjusts_all_weeks_at_once() -> None:
     assert stamps(merge(stored, fresh)) == [MONDAY_NIGHT, MONDAY_NIGHT]
 
 
+DAYS = [str(day.date()) for day in pd.bdate_range("2026-10-05", periods=12)]
+ANSWERS = st.lists(
+    st.dictionaries(st.sampled_from(DAYS), st.integers(1, 9), min_size=1), min_size=1, max_size=6
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(ANSWERS, st.none() | st.integers(1, 5))
+def test_of_each_day_the_last_answer_that_had_it_counts(
+    answers: list[dict[str, int]], split_after: int | None
+) -> None:
+    """Whatever is in the answers, and where prices are a fourth from one answer on: what a split
+    does to prices as traded is seen only where upstream itself changes a day."""
+    said: dict[str, float] = {}
+    since: dict[str, datetime] = {}
+    merged: Bars | None = None
+    for at, answer in enumerate(answers):
+        fetched_at = FRIDAY_NIGHT + at * timedelta(hours=1)
+        factor = 4.0 if split_after is not None and at >= split_after else 1.0
+        closes = {day: close / factor for day, close in sorted(answer.items())}
+        before = dict(said)
+        said |= closes
+        since |= {day: fetched_at for day in closes if before.get(day) != closes[day]}
+        was = merged
+        merged = merge(merged, daily("IBM", closes, fetched_at=fetched_at))
+        assert (merged is was) == (said == before)
+    assert merged is not None
+    shown = {str(day.date()): close for day, close in merged.frame["close"].items()}
+    assert shown == said
+    assert list(shown) == sorted(said)
+    assert stamps(merged) == [since[day] for day in sorted(said)]
+    assert (merged.frame["high"] == merged.frame["close"] + 1).all()
+
+
 TRUE_DAYS = pd.bdate_range("2026-01-01", periods=60)
 TRUE = daily(
     "IBM",

@@ -28,7 +28,7 @@ from stocktracker.errors import (
 from stocktracker.model import LISTING_WANT, Attempt, Feed, Outcome, Record, Ticker, Want
 from stocktracker.plans import PLANS, parse_limits
 from stocktracker.polling.budget import Budget
-from stocktracker.polling.knowledge import Knowledge
+from stocktracker.polling.knowledge import LAST_PROBE, Knowledge
 from stocktracker.polling.poller import Poller
 from stocktracker.polling.roster import Roster
 from stocktracker.polling.wants import Wants
@@ -332,6 +332,34 @@ def test_when_upstream_is_down_one_call_at_a_time_looks_and_all_recover_together
     bench.upstream.calls.clear()
     bench.run(timedelta(minutes=6))
     assert set(bench.upstream.asked(Feed.QUOTE)) == set(tickers)
+
+
+def test_a_day_without_upstream_is_two_lines_in_the_log_and_no_price_is_lost(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    tickers = [f"T{number}" for number in range(10)]
+    bench.watch(*tickers)
+    bench.run(timedelta(minutes=1))
+    shown = dict(bench.board.read().quotes)
+    assert len(shown) == len(tickers)
+    bench.upstream.faults = {ticker: Unreachable(ticker) for ticker in tickers}
+    bench.upstream.calls.clear()
+    caplog.clear()
+    caplog.set_level("INFO", logger="stocktracker")
+    bench.run(timedelta(hours=24))
+    assert dict(bench.board.read().quotes) == shown
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    instants = [at for at, _ in bench.upstream.calls]
+    assert max(b - a for a, b in itertools.pairwise(instants)) <= timedelta(minutes=60)
+    bench.upstream.faults.clear()
+    back_at = bench.clock.now()
+    # The listing, which is due by now, is another test's business.
+    bench.board.publish([Record(*_pair(LISTING_WANT), None, Attempt(back_at, Outcome.SAME))])
+    bench.run(LAST_PROBE + timedelta(seconds=20))
+    assert len(caplog.records) == 2
+    assert "answers again" in caplog.records[1].message
+    again = bench.board.read().quotes.values()
+    assert all(quote.fetched_at >= back_at for quote in again)
 
 
 def test_calls_that_never_left_this_machine_are_not_counted(bench: Bench) -> None:

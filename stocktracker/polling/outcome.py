@@ -238,7 +238,7 @@ def _succeeded(
     want: Want, data: Data | None, at: datetime, outcome: Outcome, board: Snapshot
 ) -> Record:
     before = board.attempts.get(want)
-    if before is not None and before.failures:
+    if before is not None and before.failures and before.kind != Unreachable.kind:
         log.info("%s of %s: recovered", want.feed, want.ticker)
     return Record(want.feed, want.ticker, data, Attempt(at, outcome))
 
@@ -254,7 +254,9 @@ def _failed(
     before = board.attempts.get(want)
     failures = (before.failures if before else 0) + 1
     if failures == 1:
-        log.warning("%s of %s: %s", want.feed, want.ticker, fault.words)
+        # That upstream is down is said once for all tickers, where an outage begins and ends.
+        level = logging.DEBUG if isinstance(fault, Unreachable) else logging.WARNING
+        log.log(level, "%s of %s: %s", want.feed, want.ticker, fault.words)
     retry_at = at + (backoff(want, failures) if wait is None else wait)
     doubt = before.doubt if before else None
     attempt = Attempt(at, Outcome.FAILED, failures, retry_at, fault.kind, fault.words, doubt)

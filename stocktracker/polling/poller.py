@@ -41,7 +41,8 @@ log = logging.getLogger(__name__)
 
 IDLE = timedelta(seconds=5)  # the heartbeat's longest interval
 FOLLOW = timedelta(seconds=1)
-MENDING = timedelta(seconds=5)  # after a fault of our own
+MENDING = timedelta(seconds=5)  # after a fault of the disk's
+AFRESH = 3.0  # seconds after a fault of our own, so that polling goes on within five
 DAYS = (Feed.QUOTE, Feed.DAILY)
 # Where nothing is asked for as long as this, a round over what is watched is through.
 PAUSE = timedelta(seconds=1)
@@ -357,26 +358,40 @@ class Poller:
         )
 
     def _run(self) -> None:
-        """Step until stopped. A fault of our own is logged once and does not end the polling."""
+        """Step until stopped. No fault of our own ends the thread, as nobody else polls."""
         faults = 0
+        last: BaseException | None = None
         while not self._stopping.is_set():
             try:
-                again = self.step()
+                if last is not None:
+                    self._mend(last, is_first=faults == 1)
+                    last = None
+                again = self._step_where_the_disk_may_fail()
                 faults = 0
-            except StoreError as fault:
-                # The disk's fault, not ours: the poller's heart beats on.
-                again = self._clock.now() + MENDING
-                if self._board.read().poll.store_fault is None:
-                    log.error("%s No call is made until it can be.", fault.words)
-                self._board.publish_poll(store_fault=fault.words, heartbeat=self._clock.now())
-            except Exception:
-                faults += 1
-                if faults == 1:
-                    log.exception("the poller failed and goes on")
-                again = self._clock.now() + MENDING
-            self._wait_until(again)
+                self._wait_until(again)
+            except BaseException as fault:  # noqa: BLE001 told by _mend, as telling may fail too
+                faults, last = faults + 1, fault
         _quietly(self._saving.save)
         _quietly(self._store.release_thread)
+
+    def _mend(self, fault: BaseException, *, is_first: bool) -> None:
+        """Let the heart stand still, which /healthz tells, until a step succeeds again."""
+        try:
+            self._board.publish_poll(heartbeat=None)
+            if is_first:
+                log.error("the poller failed and goes on", exc_info=fault)
+        finally:
+            self._stopping.wait(AFRESH)
+
+    def _step_where_the_disk_may_fail(self) -> datetime | None:
+        try:
+            return self.step()
+        except StoreError as fault:
+            # The disk's fault, not ours: the poller's heart beats on.
+            if self._board.read().poll.store_fault is None:
+                log.error("%s No call is made until it can be.", fault.words)
+            self._board.publish_poll(store_fault=fault.words, heartbeat=self._clock.now())
+            return self._clock.now() + MENDING
 
     def _wait_until(self, again: datetime | None) -> None:
         """Until then, until the heartbeat is due, or until woken, whichever comes first."""
