@@ -111,7 +111,7 @@ def test_a_topic_can_be_run_alone_and_leaves_the_kept_table(
     kept = report.README.read_text(encoding="utf-8")
     assert bench.main(["planner"]) == 0
     printed = capsys.readouterr().out
-    assert "| planner: for each ticker" in printed
+    assert "| planner: after each bulk reply" in printed
     assert machine.describe() in printed
     assert report.README.read_text(encoding="utf-8") == kept
 

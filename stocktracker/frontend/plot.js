@@ -74,6 +74,7 @@ function keepRanges(instance, layout) {
   if (instance.keeps !== layout.uirevision) {
     instance.keeps = layout.uirevision
     instance.declared = {}
+    instance.fits = false
   }
   const touched = Object.keys(instance.plot._fullLayout?._preGUI ?? {})
   for (const [name, axis] of Object.entries(layout)) {
@@ -93,15 +94,21 @@ function draw(instance, figure) {
   if (layout.height) layout.height = narrow ? Math.round(layout.height * 0.8) : layout.height
   if (narrow) layout.xaxis = { ...layout.xaxis, nticks: 4 }
   return window.Plotly.react(plot, figure.data, layout, figure.config).then(() => {
-    if (instance.listens) return
-    instance.listens = true
-    plot.on("plotly_relayout", (event) => {
-      if (!isOfTime(event)) return
-      const change = fitted(plot)
-      // As if by the viewer's hand, so that it is kept as the zoom is.
-      if (Object.keys(change).length) window.Plotly._guiRelayout(plot, change)
-    })
+    if (!instance.listens) {
+      instance.listens = true
+      plot.on("plotly_relayout", (event) => {
+        instance.fits = isOfTime(event) || (instance.fits && !("xaxis.autorange" in event))
+        if (isOfTime(event)) fit(plot)
+      })
+    }
+    // What was fitted to the time that is looked at gives way to what the new figure declares.
+    if (instance.fits) return fit(plot)
   })
+}
+
+function fit(plot) {
+  const change = fitted(plot)
+  if (Object.keys(change).length) return window.Plotly.relayout(plot, change)
 }
 
 export default function ({ data, parentElement }) {
