@@ -11,9 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from stocktracker.cache import DiskStore
 from tests.helpers import FakeClock
+
+# How long an example takes is the machine's business, which may have other work.
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")
 
 
 @pytest.fixture

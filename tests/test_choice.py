@@ -38,7 +38,6 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
 def has_listing(app: App) -> bool:
     """Whether a new viewer is offered something to choose from."""
     with Session(app) as tab:
-        tab.rerun()
         return len(tab.multiselects()[-1].options) > 1000
 
 
@@ -104,11 +103,7 @@ def test_what_there_is_to_choose_from_is_sent_once_whatever_is_chosen_for_the_vi
 ) -> None:
     """A click sets another choice: that is told alone, and the next look offers the rest again."""
     with Session(demo, "tickers=KO", remembers=True) as tab:
-        (at_first,) = tab.multiselects()
-        assert len(at_first.options) == 1, "the page comes before all that could be chosen"
-        tab.tick()
-        plain = tab.multiselects()[-1]
-        assert len(plain.options) > 1000
+        (plain,) = tab.multiselects()
         (name,) = {
             each.hash for each in messages(tab) if each.delta.new_element.multiselect == plain
         }

@@ -198,7 +198,7 @@ def scroll(table: Locator, across: int = 50, down: int = 90) -> None:
 
 def zoom(page: Page, plot: Locator) -> None:
     """Draw a box with the mouse."""
-    plot.scroll_into_view_if_needed()
+    plot.evaluate("(plot) => plot.scrollIntoView({ block: 'center' })")
     box = plot.locator(".nsewdrag").first.bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.35 * box["height"])

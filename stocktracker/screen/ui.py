@@ -157,8 +157,6 @@ def begin_choice(runtime: Runtime) -> None:
         st.session_state[FIRST] = st.session_state["chosen"] = _tickers(
             texts, runtime.read().listing
         )
-        # The page comes first: what there is to choose from is sent a second later.
-        st.session_state[ASSIGNED] = True
     if PICKER not in st.session_state and chosen() != st.session_state[FIRST]:
         # Streamlit also forgets what a widget held that the browser had not drawn yet when it asked
         # for another page. The first choice needs no value: it is the default.
