@@ -643,6 +643,7 @@ def test_history_is_exported_oldest_first(demo: App, open_page: Open) -> None:
     expect(price_chart(page)).to_be_visible()
     until(lambda: demo.get("/api/history/KO.csv").ok, within=20)
     buttons = page.get_by_test_id("stDownloadButton").get_by_role("button")
+    expect(buttons).to_have_count(4)  # they are drawn after the chart
     lengths = []
     for place in range(buttons.count() - 1):  # the last one is for Excel
         name, lines = download(page, buttons.nth(place))
