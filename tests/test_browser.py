@@ -639,9 +639,10 @@ def test_long_history_on_the_free_plan_costs_one_call_and_says_so(
 
 
 def test_history_is_exported_oldest_first(demo: App, open_page: Open) -> None:
-    page = open_page(f"{demo.url}/history?tickers=AAPL&tickers=KO&range=1M")
-    expect(price_chart(page)).to_be_visible()
+    page = open_page(f"{demo.url}/?tickers=AAPL&tickers=KO")
     until(lambda: demo.get("/api/history/KO.csv").ok, within=20)
+    page.goto(f"{demo.url}/history?tickers=AAPL&tickers=KO&range=1M")
+    expect(price_chart(page)).to_be_visible()
     buttons = page.get_by_test_id("stDownloadButton").get_by_role("button")
     expect(buttons).to_have_count(4)  # they are drawn after the chart
     lengths = []
