@@ -10,6 +10,7 @@ import logging
 import re
 import sqlite3
 import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -36,15 +37,15 @@ WITHOUT_DQS = re.compile(r"no such column: \"?(size|count)\b")
 UNREADABLE = (ValueError, KeyError, TypeError, OverflowError, RecursionError, zlib.error)
 
 
-class StoredRows:
+class StoredRows(ABC):
     """What is read of a store. Every method may raise StoreError."""
 
     def __init__(self) -> None:
         self._complained: set[str] = set()
 
+    @abstractmethod
     def _rows(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:
         """All rows that a SELECT finds. Raises StoreError."""
-        raise NotImplementedError
 
     def load(self, feed: Feed, ticker: Ticker) -> Record | None:
         data = self._read(data_key(feed, ticker), encoding.decode_data)
