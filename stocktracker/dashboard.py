@@ -12,7 +12,7 @@ import streamlit as st
 
 from stocktracker import gate
 from stocktracker.model import Feed
-from stocktracker.screen import header, keyboard, tables, ui, watchlist_view
+from stocktracker.screen import header, keyboard, refresh, tables, ui, watchlist_view
 from stocktracker.screen.keyboard import Key
 
 PAGES = Path(__file__).parent.parent / "pages"
@@ -47,8 +47,9 @@ def main() -> None:
         watchlist_view.choose(runtime)
         tickers = ui.choose_tickers(runtime)
         if keyboard.take(Key.PAUSE):
-            ui.toggle_pause()
-        ui.choose_refresh()
+            refresh.toggle_pause()
+        refresh.choose_refresh()
+        ui.choose_colours()
         keyboard.help_button()
         header.plan_note(runtime)
         gate.sign_out_button()

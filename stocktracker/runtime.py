@@ -32,6 +32,7 @@ from stocktracker.markets import US, Exchange, MarketState, calendar, calendar_o
 from stocktracker.model import Feed, Ticker, Want
 from stocktracker.plans import DAY, Capability, Liveness, Rights
 from stocktracker.polling.budget import Budget
+from stocktracker.polling.heart import Heart
 from stocktracker.polling.knowledge import Knowledge
 from stocktracker.polling.ledger import Allowance, Ledger
 from stocktracker.polling.pace import most_side_by_side
@@ -60,7 +61,7 @@ class Parts:
     budget: Budget
     wants: Wants
     knowledge: Knowledge
-    poller: Poller
+    heart: Heart
     journal: Journal
 
 
@@ -87,12 +88,12 @@ class Runtime:
         wanted = list(wants)
         self._show_stored(wanted)
         if self._parts.wants.renew(viewer, wanted, mark_of(address)):
-            self._parts.poller.wake()
+            self._parts.heart.wake()
 
     def release(self, viewer: str) -> None:
         """The viewer has gone; what nobody else looks at is forgotten at once."""
         self._parts.wants.release(viewer)
-        self._parts.poller.wake()
+        self._parts.heart.wake()
 
     def viewers(self) -> int:
         return self._parts.wants.viewers()
@@ -245,6 +246,7 @@ def open_runtime(settings: Settings, clock: Clock | None = None) -> Runtime:
         executor = ThreadPoolExecutor(side_by_side, thread_name_prefix="stocktracker-fetch")
         opening.callback(executor.shutdown, wait=False, cancel_futures=True)
         board, wants = Board(), Wants(clock)
+        heart = Heart(board, clock)
         budget = Budget(store, settings.limits, clock)
         knowledge = Knowledge(
             settings.plan,
@@ -266,10 +268,11 @@ def open_runtime(settings: Settings, clock: Clock | None = None) -> Runtime:
             executor=executor,
             side_by_side=side_by_side,
             guard=Shares(_rules(settings)),
+            wake=heart.wake,
         )
-        opening.callback(poller.stop)
-        parts = Parts(settings, clock, store, board, budget, wants, knowledge, poller, kept)
-        poller.start()
+        opening.callback(heart.stop)
+        parts = Parts(settings, clock, store, board, budget, wants, knowledge, heart, kept)
+        heart.start(poller)
         return Runtime(parts, opening.pop_all())
 
 

@@ -29,6 +29,7 @@ from stocktracker.fundamentals import (
 )
 from stocktracker.journal import Journal
 from stocktracker.model import WHOLE_MARKET, Facts, Feed, Record, Ticker, Want
+from stocktracker.polling.heart import Heart
 from stocktracker.runtime import Parts, Runtime, anchor, current_runtime
 from stocktracker.screen import company_view, market_view
 from tests.household import Household, household
@@ -55,7 +56,7 @@ def server(folder: Path, plan: str) -> Iterator[tuple[Household, Runtime]]:
                 home.budget,
                 home.wants,
                 home.knowledge,
-                home.poller,
+                Heart(home.board, home.clock),
                 Journal(),
             ),
             ExitStack(),

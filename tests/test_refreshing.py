@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 
-from stocktracker.screen.ui import pending_tick
+from stocktracker.screen.refresh import pending_tick
 from tests.server import App, Session, simulating, starting_apps, until
 
 PAGES = ("", "history", "compare", "company", "market", "status")

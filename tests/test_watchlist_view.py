@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from stocktracker.config import load_settings
 from stocktracker.journal import Journal
 from stocktracker.model import Ticker
+from stocktracker.polling.heart import Heart
 from stocktracker.runtime import Parts, Runtime, anchor
 from stocktracker.watchlists import create, set_default
 from tests.household import household
@@ -22,12 +23,13 @@ EXAMPLES = ["AAPL", "MSFT", "NVDA", "AMZN", "GOOGL"]
 
 def sidebar() -> None:
     """The script."""
-    from stocktracker.screen import ui, watchlist_view  # noqa: PLC0415
+    from stocktracker.screen import refresh, ui, watchlist_view  # noqa: PLC0415
 
     runtime = ui.current_runtime()
     watchlist_view.choose(runtime)
     ui.choose_tickers(runtime)
-    ui.choose_refresh()
+    refresh.choose_refresh()
+    ui.choose_colours()
 
 
 @pytest.fixture
@@ -41,7 +43,7 @@ def server(tmp_path: Path) -> Iterator[Runtime]:
             house.budget,
             house.wants,
             house.knowledge,
-            house.poller,
+            Heart(house.board, house.clock),
             Journal(),
         )
         runtime = Runtime(parts, ExitStack())

@@ -14,6 +14,7 @@ from stocktracker.config import load_settings
 from stocktracker.errors import StocktrackerError, StoreError
 from stocktracker.journal import Journal
 from stocktracker.model import Ticker
+from stocktracker.polling.heart import Heart
 from stocktracker.runtime import Parts, Runtime
 from stocktracker.watchlists import (
     DOCUMENT,
@@ -191,7 +192,7 @@ def runtime_of(house: Household, store: DiskStore) -> Runtime:
         house.budget,
         house.wants,
         house.knowledge,
-        house.poller,
+        Heart(house.board, house.clock),
         Journal(),
     )
     return Runtime(parts, ExitStack())

@@ -1,4 +1,4 @@
-"""The one thread that calls upstream: plan → spend → fetch → save → publish.
+"""What calls upstream, step by step: plan → spend → fetch → save → publish.
 
 It decides nothing about what to ask (planner.py) and nothing about what a reply means for the
 records (outcome.py); it keeps the order, and that nothing is sent before it is paid for. Nothing
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor, Future
@@ -26,6 +25,7 @@ from stocktracker.polling import pace, shares
 from stocktracker.polling.agenda import Agenda
 from stocktracker.polling.budget import Budget
 from stocktracker.polling.due import Known
+from stocktracker.polling.heart import IDLE
 from stocktracker.polling.knowledge import Knowledge
 from stocktracker.polling.ledger import Ledger
 from stocktracker.polling.outcome import Reply, digest
@@ -39,14 +39,10 @@ from stocktracker.store import Store
 
 log = logging.getLogger(__name__)
 
-IDLE = timedelta(seconds=5)  # the heartbeat's longest interval
 FOLLOW = timedelta(seconds=1)
-MENDING = timedelta(seconds=5)  # after a fault of the disk's
-AFRESH = 3.0  # seconds after a fault of our own, so that polling goes on within five
 DAYS = (Feed.QUOTE, Feed.DAILY)
 # Where nothing is asked for as long as this, a round over what is watched is through.
 PAUSE = timedelta(seconds=1)
-STOP_WITHIN = 3.0  # seconds that stop() waits for the thread
 
 
 class Fetches(Protocol):
@@ -85,6 +81,7 @@ class Poller:
         executor: Executor,
         side_by_side: int,
         guard: Shares | None = None,
+        wake: Callable[[], None] = lambda: None,
     ) -> None:
         self._fetcher = fetcher
         self._budget = budget
@@ -108,32 +105,7 @@ class Poller:
         self._slot: timedelta | None = None
         self._adopted: tuple[Mapping[Want, Wanted] | None, Liveness | None] = (None, None)
         self._told: Mapping[Want, Wanted] | None = None
-        self._wake = threading.Event()
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
-
-    def start(self) -> None:
-        """Run in a thread of its own; once is enough."""
-        if self._thread is None:
-            self._stopping.clear()
-            self._thread = threading.Thread(
-                target=self._run, name="stocktracker-poller", daemon=True
-            )
-            self._thread.start()
-
-    def stop(self) -> None:
-        """Let the thread end; what is on its way is abandoned. Once is enough."""
-        self._stopping.set()
-        self._wake.set()
-        thread, self._thread = self._thread, None
-        if thread is not None:
-            thread.join(STOP_WITHIN)
-            if thread.is_alive():
-                log.error("the poller did not stop within %s s", STOP_WITHIN)
-
-    def wake(self) -> None:
-        """Somebody wants something new."""
-        self._wake.set()
+        self._wake = wake  # called from another thread, where a reply has come in
 
     def step(self) -> datetime | None:
         """Do what can be done now; return when to come again, None for when somebody wakes us.
@@ -165,6 +137,11 @@ class Poller:
         if self._take_in_replies():
             again = self._clock.now()
         return self._save_in_time(again, plan.wake_at)
+
+    def finish(self) -> None:
+        """Save what is held back: nobody steps any more."""
+        _quietly(self._saving.save)
+        _quietly(self._store.release_thread)
 
     def _follow(
         self, wants: Mapping[Want, Wanted], operators: Collection[Ticker], now: datetime
@@ -236,7 +213,7 @@ class Poller:
             log.debug("asking for %s of %s: %s", call.feed, ", ".join(call.tickers), call.reason)
             future = self._executor.submit(self._fetcher.fetch, call)
             self._sent.append(Sent(call, frozenset(call.wants), probe, up, sent_at, future))
-            future.add_done_callback(lambda _done: self._wake.set())
+            future.add_done_callback(lambda _done: self._wake())
         return True
 
     def _take_in_replies(self) -> bool:
@@ -356,49 +333,6 @@ class Poller:
             refused={str(what): at for what, at in knowledge.rights.refused.items()},
             latency=self._latency.usual,
         )
-
-    def _run(self) -> None:
-        """Step until stopped. No fault of our own ends the thread, as nobody else polls."""
-        faults = 0
-        last: BaseException | None = None
-        while not self._stopping.is_set():
-            try:
-                if last is not None:
-                    self._mend(last, is_first=faults == 1)
-                    last = None
-                again = self._step_where_the_disk_may_fail()
-                faults = 0
-                self._wait_until(again)
-            except BaseException as fault:  # noqa: BLE001 told by _mend, as telling may fail too
-                faults, last = faults + 1, fault
-        _quietly(self._saving.save)
-        _quietly(self._store.release_thread)
-
-    def _mend(self, fault: BaseException, *, is_first: bool) -> None:
-        """Let the heart stand still, which /healthz tells, until a step succeeds again."""
-        try:
-            self._board.publish_poll(heartbeat=None)
-            if is_first:
-                log.error("the poller failed and goes on", exc_info=fault)
-        finally:
-            self._stopping.wait(AFRESH)
-
-    def _step_where_the_disk_may_fail(self) -> datetime | None:
-        try:
-            return self.step()
-        except StoreError as fault:
-            # The disk's fault, not ours: the poller's heart beats on.
-            if self._board.read().poll.store_fault is None:
-                log.error("%s No call is made until it can be.", fault.words)
-            self._board.publish_poll(store_fault=fault.words, heartbeat=self._clock.now())
-            return self._clock.now() + MENDING
-
-    def _wait_until(self, again: datetime | None) -> None:
-        """Until then, until the heartbeat is due, or until woken, whichever comes first."""
-        wait = IDLE if again is None else min(again - self._clock.now(), IDLE)
-        if wait > timedelta(0):
-            self._wake.wait(wait.total_seconds())
-        self._wake.clear()
 
 
 def _result_of(

@@ -16,7 +16,7 @@ from stocktracker.model import Feed, Outcome, Want
 from stocktracker.plans import DAY
 from stocktracker.polling.due import FACTS_AGAIN, facts_again
 from stocktracker.runtime import Runtime
-from stocktracker.screen import ui
+from stocktracker.screen import refresh, ui
 
 ASKED = "asked for"
 PRICES = (Feed.QUOTE, Feed.DAILY, Feed.INTRADAY)
@@ -110,7 +110,7 @@ def _explain(runtime: Runtime, want: Want, what: str) -> None:
         )
     else:
         next_at = runtime.read_allowance().next_at
-        if next_at - now > ui.SOON:
+        if next_at - now > refresh.SOON:
             at = wording.instant(next_at, zone, now=now)
             st.info(f"{about}, {want.feed}: waits for a call, {at}.", icon=":material/schedule:")
         else:

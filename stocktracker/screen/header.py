@@ -16,7 +16,7 @@ from stocktracker.model import Feed, Ticker, Want
 from stocktracker.plans import DAY, Capability, Liveness
 from stocktracker.polling.ledger import Allowance
 from stocktracker.runtime import Runtime
-from stocktracker.screen import ui
+from stocktracker.screen import refresh, ui
 
 TIGHT_TURN = timedelta(seconds=60)
 PLACE = "place of the strip"
@@ -36,7 +36,7 @@ def refreshing(
     one early. It also renews the viewer's lease. How often depends on `tickers`, the page's own.
     While paused only the strip is drawn again, and seldom.
     """
-    seconds, chosen = ui.tick_of(runtime, tickers), ui.chosen()
+    seconds, chosen = refresh.tick_of(runtime, tickers), ui.chosen()
     made = st.session_state.get(PLACE)
     place = st.container() if made is None else made  # a page that is run by itself has none
     looks = itertools.count()
@@ -53,14 +53,14 @@ def refreshing(
         if draw is not None:
             draw()
         is_whole = next(looks) == 0  # the run of the whole script, which has just drawn everything
-        ui.rerun_when_settled(runtime, tickers, seconds, seen=seen, is_whole=is_whole)
+        refresh.rerun_when_settled(runtime, tickers, seconds, seen=seen, is_whole=is_whole)
 
     if seconds is not None:
-        ui.live_fragment(both, min(seconds, ui.QUIET_TICK))
+        refresh.live_fragment(both, min(seconds, refresh.QUIET_TICK))
         return
-    ui.live_fragment(strip, ui.QUIET_TICK)
+    refresh.live_fragment(strip, refresh.QUIET_TICK)
     if draw is not None:
-        ui.live_fragment(draw, None)
+        refresh.live_fragment(draw, None)
 
 
 def _strip(runtime: Runtime, tickers: Sequence[Ticker]) -> None:

@@ -1,21 +1,18 @@
-"""What the pages share: the runtime, who is looking, what they chose, how often to refresh."""
+"""What the pages share: the runtime, who is looking, what they chose, how it looks."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Sequence
-from datetime import timedelta
+from collections.abc import Iterable, Sequence
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
-from stocktracker import gate, wording
-from stocktracker.board import Snapshot
+from stocktracker import wording
 from stocktracker.errors import BadTicker
 from stocktracker.gate import current_runtime
-from stocktracker.model import Feed, Listed, Listing, Ticker, Want, parse_ticker
+from stocktracker.model import Listed, Listing, Ticker, Want, parse_ticker
 from stocktracker.palette import DARK, LIGHT, Palette, Scheme, change_name, with_scheme
-from stocktracker.plans import Liveness
 from stocktracker.runtime import Runtime
 from stocktracker.runtime import current_runtime as runtime_of_server
 
@@ -30,14 +27,6 @@ TICKER = "ticker"
 DEFAULTS = ("AAPL", "MSFT", "NVDA", "AMZN", "GOOGL")
 SEPARATOR = " · "
 COLOURS = "colours"
-INTERVALS = {"Auto": None, "2 s": 2, "5 s": 5, "15 s": 15, "30 s": 30, "60 s": 60}
-# Seconds between two refreshes: while something is about to come for the first time, at the least
-# and at the most while prices move, and while they do not. A lease is renewed as often as the last.
-PENDING_TICK, LIVE_TICK, SLOW_TICK, QUIET_TICK = 1, 5, 30, 60
-LOOKS_A_ROUND = 4  # how often a page looks while its prices are asked for once
-SOON = timedelta(seconds=5)
-IMPATIENT = timedelta(seconds=6)
-PENDING_SINCE = "pending since"
 
 
 # --- who is looking -------------------------------------------------------------------------
@@ -146,6 +135,12 @@ def _refusal(text: str, listing: Listing | None) -> str:
     except BadTicker as fault:
         return fault.words
     return f"{wording.escape_markdown(ticker)} is not followed here."
+
+
+def is_listing_to_offer(runtime: Runtime) -> bool:
+    """Whether there is a listing that this viewer has not been offered."""
+    listing = runtime.read().listing
+    return listing is not None and st.session_state.get(OFFERED) != listing.fetched_at
 
 
 def begin_choice(runtime: Runtime) -> None:
@@ -277,21 +272,11 @@ def headline(runtime: Runtime, ticker: Ticker) -> None:
     st.markdown(f"**{price}** :{colour}[{text}] :gray[· {stands} · {when}]")
 
 
-# --- how often ------------------------------------------------------------------------------
+# --- how it looks ---------------------------------------------------------------------------
 
 
-def choose_refresh() -> None:
-    """The sidebar's settings of display: interval, pause switch, and the colours of up and down."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.selectbox(
-            "Refresh",
-            list(INTERVALS),
-            key="refresh",
-            width=110,
-            help="How often this page looks for news. It costs no call: calls are shared.",
-        )
-        # Its own value is the default too, for the reason that is told in choose_tickers.
-        st.toggle("Pause", st.session_state.get("pause", False), key="pause")
+def choose_colours() -> None:
+    """The sidebar's choice of what means up and down."""
     st.selectbox(
         "Colours of up and down",
         [scheme.value for scheme in Scheme],
@@ -299,93 +284,6 @@ def choose_refresh() -> None:
         bind="query-params",
         help="Green or red for a rise, or blue and orange, which the colour-blind can tell apart.",
     )
-
-
-def toggle_pause() -> None:
-    """As if the pause switch had been pressed; before it is drawn in this run."""
-    st.session_state["pause"] = not st.session_state.get("pause", False)
-
-
-def tick_of(
-    runtime: Runtime, tickers: Sequence[Ticker], seen: Snapshot | None = None
-) -> int | None:
-    """Seconds between two refreshes of the page that shows what was `seen`; None while paused."""
-    if st.session_state.get("pause") and not _is_listing_to_offer(runtime):
-        return None
-    if is_pending(runtime, seen) or _is_listing_to_offer(runtime):
-        since = st.session_state.setdefault(PENDING_SINCE, runtime.now())
-        return pending_tick(runtime.now() - since)
-    st.session_state.pop(PENDING_SINCE, None)
-    asked = INTERVALS[st.session_state.get("refresh", "Auto")]
-    if asked is not None:
-        return asked
-    if runtime.read_liveness() is Liveness.END_OF_DAY or not runtime.moves(tickers):
-        return QUIET_TICK
-    a_round = runtime.read_turn().total_seconds()
-    return min(max(round(a_round / LOOKS_A_ROUND), LIVE_TICK), SLOW_TICK)
-
-
-def pending_tick(waited: timedelta) -> int:
-    """Ever more seldom: a server that is slow to answer would get ever more to do."""
-    if waited < IMPATIENT:
-        return PENDING_TICK
-    return 2 * PENDING_TICK if waited < 3 * IMPATIENT else LIVE_TICK
-
-
-def is_pending(runtime: Runtime, seen: Snapshot | None = None) -> bool:
-    """Whether something on this page is about to come for the first time: worth a look a second.
-
-    Or has come since the page was drawn, from what was `seen`.
-    """
-    snapshot, now = seen or runtime.read(), runtime.now()
-    poll = snapshot.poll
-    if poll.halted or poll.outage_since or runtime.read_allowance().next_at - now > SOON:
-        return False
-    for want in st.session_state.get("wants", ()):
-        attempt = snapshot.attempts.get(want)
-        if want.ticker in poll.held:
-            continue
-        if snapshot.data(want) is not None or (attempt is not None and attempt.words):
-            continue
-        due = poll.due.get(want)
-        if due is None and want.feed is Feed.QUOTE:
-            # An end-of-day quote comes with the daily bars.
-            due = poll.due.get(Want(Feed.DAILY, want.ticker))
-        if due is None or (due.at is not None and due.at - now <= SOON):
-            return True
-    return False
-
-
-def _is_listing_to_offer(runtime: Runtime) -> bool:
-    listing = runtime.read().listing
-    return listing is not None and st.session_state.get(OFFERED) != listing.fetched_at
-
-
-def live_fragment(draw: Callable[[], None], seconds: int | None) -> None:
-    """Run `draw` now and every so many seconds, by itself."""
-    st.fragment(gate.hold(draw), run_every=seconds)()
-
-
-def rerun_when_settled(
-    runtime: Runtime,
-    tickers: Sequence[Ticker],
-    seconds: int | None,
-    *,
-    seen: Snapshot,
-    is_whole: bool,
-) -> None:
-    """Inside a tick: draw the whole page again when the pace should be another, or when there is
-    another listing to choose from.
-
-    `seen` is what was known before the tick drew: what has come since is not on the screen yet.
-    """
-    if not is_whole and _is_listing_to_offer(runtime):
-        st.rerun()
-    if seconds is not None and tick_of(runtime, tickers, seen) != seconds:
-        st.rerun()
-
-
-# --- how it looks ---------------------------------------------------------------------------
 
 
 def is_dark() -> bool:
