@@ -1,8 +1,8 @@
 """The store: what survives a restart, keyed by feed and ticker.
 
 Three levels: `disk.py` keeps diskcache from writing anything but plain bytes inside SQLite,
-`stored.py` reads records out of such rows, and `DiskStore` has the database, writes, and stands up
-again after what happens to disks: full, read-only, damaged, deleted.
+`sqlite_rows.py` reads such rows, and `DiskStore` has the database, writes, and stands up again
+after what happens to disks: full, read-only, damaged, deleted.
 
 Nothing expires and nothing is evicted; freshness is judged by whoever reads. An entry that cannot
 be read is a miss and is logged; it stays where it is until a good one replaces it.
@@ -28,22 +28,15 @@ from stocktracker import encoding, readonly, salvage
 from stocktracker.disk import BytesDisk
 from stocktracker.errors import StoreError
 from stocktracker.folder import DATABASE, identity, make_private, set_aside, was_set_aside
-from stocktracker.model import Record
+from stocktracker.model import Record, Want
 from stocktracker.polling import joining
-from stocktracker.stored import (
-    StoredRows,
-    as_store_errors,
-    attempt_key,
-    data_key,
-    document_key,
-    is_implied,
-)
+from stocktracker.sqlite_rows import REVISION, SqliteRows, as_store_errors
+from stocktracker.stored import document_key, entries_of
 
 log = logging.getLogger(__name__)
 
 BUSY = timedelta(seconds=5)  # how long SQLite waits for another writer
 LOCK = "poller.lock"
-REVISION = "revision"
 UPSERT = (
     "INSERT INTO Cache (key, raw, store_time, access_time, size, mode, value)"
     " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key, raw) DO UPDATE SET"
@@ -56,12 +49,14 @@ UNREAD = "The store could not be read"
 GONE = "The store's folder was deleted or replaced; it is made again."
 
 
-class DiskStore(StoredRows):
+class DiskStore(SqliteRows):
     """A folder with a SQLite database, for the processes of one machine.
 
     `read_only` is why it cannot be written for now, or None. What documents it has seen it
     remembers, so that a store that was deleted gets them back.
     """
+
+    is_shared = False
 
     def __init__(self, folder: Path, *, busy: timedelta = BUSY, serving: bool = False) -> None:
         """`serving`: as `open_store` says. Raises StoreError."""
@@ -105,17 +100,7 @@ class DiskStore(StoredRows):
     def save(
         self, records: Iterable[Record], documents: Mapping[str, dict[str, Any]] | None = None
     ) -> None:
-        rows: dict[str, bytes] = {}
-        implied: list[tuple[str]] = []
-        for record in records:
-            if record.data is not None:
-                rows[data_key(record.feed, record.ticker)] = encoding.encode_data(record.data)
-            if record.attempt is not None:
-                key = attempt_key(record.feed, record.ticker)
-                if is_implied(record.attempt, record.data):
-                    implied.append((key,))
-                else:
-                    rows[key] = encoding.encode_attempt(record.attempt)
+        rows, implied = entries_of(records)
         for name, content in (documents or {}).items():
             rows[document_key(name)] = encoding.encode_document(content)
         with self.transaction():
@@ -123,8 +108,13 @@ class DiskStore(StoredRows):
             rows[document_key(REVISION)] = encoding.encode_document(revision)
             self._write(rows)
             if implied:
-                self._cache._con.executemany("DELETE FROM Cache WHERE raw = 1 AND key = ?", implied)
+                self._cache._con.executemany(
+                    "DELETE FROM Cache WHERE raw = 1 AND key = ?", [(key,) for key in implied]
+                )
         self._documents |= documents or {}
+
+    def changed_since(self, revision: int) -> frozenset[Want] | None:  # noqa: ARG002
+        return None  # SQLite keeps no note of it, and looking everything up is quick
 
     def replace_all(self, rows: Mapping[str, bytes]) -> None:
         """These entries, by their keys, in the place of all that are there; or nothing."""

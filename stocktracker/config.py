@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import platformdirs
 
 from stocktracker.errors import BadTicker, SettingsError
+from stocktracker.fleet.url import ALLOWED, StoreUrl, is_url, parse_url
 from stocktracker.model import Ticker, parse_ticker
 from stocktracker.plans import DAY, PLANS, Capability, Limit, Liveness, Plan, parse_limits
 from stocktracker.signin import (
@@ -76,7 +77,10 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Checked settings. `key` is None in demo mode, which answers from simulated prices."""
+    """Checked settings. `key` is None in demo mode, which answers from simulated prices.
+
+    `shared` is the store where several servers share one; `store` is not used then.
+    """
 
     plan: Plan
     limits: tuple[Limit, ...]
@@ -93,6 +97,7 @@ class Settings:
     key: str | None = field(default=None, repr=False)
     sign_in: SignIn | None = None
     api_token: str | None = field(default=None, repr=False)
+    shared: StoreUrl | None = None
 
     def follows(self, ticker: Ticker) -> bool:
         """Whether it may be chosen here."""
@@ -106,7 +111,8 @@ class Settings:
     def secrets(self) -> tuple[str, ...]:
         """What must be in no log."""
         more = self.sign_in.secrets if self.sign_in else ()
-        return tuple(text for text in (self.key, self.api_token, *more) if text)
+        shared = self.shared.secrets if self.shared else ()
+        return tuple(text for text in (self.key, self.api_token, *more, *shared) if text)
 
 
 def load_settings(environment: Mapping[str, str], secrets: Path = SECRETS) -> Settings:
@@ -123,6 +129,7 @@ def load_settings(environment: Mapping[str, str], secrets: Path = SECRETS) -> Se
     key = _key(values.get("ALPHAVANTAGE_API_KEY"))
     plan = _plan(values.get("STOCKTRACKER_PLAN"), demo=key is None)
     limits = _limits(values.get("STOCKTRACKER_LIMITS"), plan)
+    store, shared = parse_store(values.get("STOCKTRACKER_STORE"))
     return Settings(
         plan=plan,
         limits=limits,
@@ -130,7 +137,7 @@ def load_settings(environment: Mapping[str, str], secrets: Path = SECRETS) -> Se
         refresh=timedelta(
             seconds=_whole_number("STOCKTRACKER_REFRESH_SECONDS", values, 20, range(5, 86_401))
         ),
-        store=_store(values.get("STOCKTRACKER_STORE")),
+        store=store,
         upstream=_upstream(values.get("STOCKTRACKER_UPSTREAM"), key),
         hours=_hours(values.get("STOCKTRACKER_HOURS"), demo=key is None),
         max_tickers=_whole_number("STOCKTRACKER_MAX_TICKERS", values, 50, range(1, 501)),
@@ -147,6 +154,7 @@ def load_settings(environment: Mapping[str, str], secrets: Path = SECRETS) -> Se
         key=key,
         sign_in=_sign_in(values.get("STOCKTRACKER_SIGN_IN"), auth, path),
         api_token=_api_token(values.get("STOCKTRACKER_API_TOKEN")),
+        shared=shared,
     )
 
 
@@ -281,12 +289,17 @@ def _can_be_watched(plan: Plan, limits: tuple[Limit, ...]) -> int:
     return min(max(int(fits), 1), MOST_WATCHED)
 
 
-def _store(text: str | None) -> Path:
+def parse_store(text: str | None, name: str = "STOCKTRACKER_STORE") -> tuple[Path, StoreUrl | None]:
+    """A folder, and where several servers share the store its address. Raises SettingsError."""
+    usual = Path(platformdirs.user_data_dir("stocktracker", appauthor=False))
     if text is None:
-        return Path(platformdirs.user_data_dir("stocktracker", appauthor=False))
-    if "://" in text:
-        raise SettingsError("STOCKTRACKER_STORE", f"{_shown(text)} is an address", "a folder")
-    return Path(text).expanduser()
+        return usual, None
+    if not is_url(text):
+        return Path(text).expanduser(), None
+    try:
+        return usual, parse_url(text)
+    except ValueError as fault:  # whose text has nothing of the address, which may have a password
+        raise SettingsError(name, str(fault), ALLOWED) from None
 
 
 def _upstream(text: str | None, key: str | None) -> str:

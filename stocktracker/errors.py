@@ -14,7 +14,8 @@ StocktrackerError
 │   ├── UnreadableReply                 not a shape we know                try again later
 │   └── UnknownRefusal                  refused in words we do not know    try again later
 ├── BudgetSpent(next_at)                our own refusal, before any call
-└── StoreError                          the disk failed: keep what is in memory, say so
+└── StoreError                          the disk or Redis failed: keep what is in memory, say so
+    └── LostLead                        another process polls now: follow it, write nothing
 
 `words` is the sentence a viewer reads. It is built here from what we know, so that no text of
 upstream's, which can echo the API key, reaches a screen, a log or the store by way of an error;
@@ -170,3 +171,10 @@ class StoreError(StocktrackerError):
     def __init__(self, words: str) -> None:
         super().__init__(words)
         self.words = words
+
+
+class LostLead(StoreError):
+    """A write that only the one who polls may make, by a process that no longer does."""
+
+    def __init__(self) -> None:
+        super().__init__("Another process polls by now.")

@@ -1,66 +1,60 @@
-"""The reading half of the store: rows of the database as records and documents.
+"""The reading half of every store: values under keys as records and documents.
 
-Knows the keys and how a row is decoded; whoever has a database lends it `_rows`. Never writes, and
-never asks how the database was opened.
+Knows the keys and how a value is decoded; whoever keeps them lends it the values of keys, and the
+keys of a prefix. Never writes, and never asks where they are kept.
 """
 
 from __future__ import annotations
 
 import logging
-import re
-import sqlite3
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-import diskcache
-
 from stocktracker import encoding
-from stocktracker.disk import unpack
-from stocktracker.errors import StoreError
 from stocktracker.model import Attempt, Data, Feed, Outcome, Quote, Record, Ticker, Want
 
 log = logging.getLogger(__name__)
 
 SCHEMA = "v1"  # part of every key, so that another shape is not found rather than misread
-AT_ONCE = 5000  # wants that one statement looks up
+AT_ONCE = 5000  # wants that are looked up together
 # A quote that came within this time of being asked for tells by itself when it was last tried.
 IMPLIED = timedelta(seconds=5)
 DECODERS = {"data": encoding.decode_data, "attempt": encoding.decode_attempt}
-SELECT = "SELECT key, mode, filename, value FROM Cache WHERE raw = 1 AND key IN"
-# What such a build says of diskcache's triggers.
-WITHOUT_DQS = re.compile(r"no such column: \"?(size|count)\b")
 # What a foreign or damaged entry can make of decoding it.
 UNREADABLE = (ValueError, KeyError, TypeError, OverflowError, RecursionError, zlib.error)
 
 
-class StoredRows(ABC):
+class StoredEntries(ABC):
     """What is read of a store. Every method may raise StoreError."""
 
     def __init__(self) -> None:
         self._complained: set[str] = set()
 
     @abstractmethod
-    def _rows(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:
-        """All rows that a SELECT finds. Raises StoreError."""
+    def _values(self, keys: Sequence[str]) -> Mapping[str, Any]:
+        """What is kept under those of these keys that are there. Raises StoreError."""
+
+    @abstractmethod
+    def _keys(self, prefix: str) -> list[str]:
+        """Our keys with that prefix, in order. Raises StoreError."""
+
+    @abstractmethod
+    def _bytes(self, kept: Any) -> bytes:
+        """The bytes of one of `_values`. Raises ValueError or zlib.error where it is not ours."""
 
     def load(self, feed: Feed, ticker: Ticker) -> Record | None:
-        data = self._read(data_key(feed, ticker), encoding.decode_data)
-        attempt = self._read(attempt_key(feed, ticker), encoding.decode_attempt)
-        return _record(feed, ticker, data, attempt)
+        return next(iter(self.load_many([Want(feed, ticker)])), None)
 
     def load_many(self, wants: Iterable[Want]) -> list[Record]:
         wants = list(wants)
         found: dict[str, Any] = {}
         for start in range(0, len(wants), AT_ONCE):
             keys = [key for want in wants[start : start + AT_ONCE] for key in _keys_of(want)]
-            marks = ",".join("?" * len(keys))
-            for key, *row in self._rows(f"{SELECT} ({marks})", keys):
-                if type(key) is str:
-                    found[key] = self._decoded(key, DECODERS[key.split(":", 2)[1]], *row)
+            for key, kept in self._values(keys).items():
+                found[key] = self._decoded(key, DECODERS[key.split(":", 2)[1]], kept)
         records = (
             _record(want.feed, want.ticker, *(found.get(key) for key in _keys_of(want)))
             for want in wants
@@ -74,46 +68,27 @@ class StoredRows(ABC):
         )
 
     def load_document(self, name: str) -> dict[str, Any] | None:
-        content: dict[str, Any] | None = self._read(document_key(name), encoding.decode_document)
-        return content
-
-    def load_documents(self, prefix: str) -> dict[str, dict[str, Any]]:
-        found = {}
-        for key in self._keys(document_key(prefix)):
-            content = self._read(key, encoding.decode_document)
-            if content is not None:
-                found[key.removeprefix(document_key(""))] = content
-        return found
-
-    def revision(self) -> int:
-        content = self.load_document("revision")
-        return 0 if content is None else int(content["number"])
-
-    def _keys(self, prefix: str) -> list[str]:
-        """Our keys with that prefix, in order."""
-        rows = self._rows(
-            "SELECT key FROM Cache WHERE raw = 1 AND key >= ? AND key < ? ORDER BY key",
-            (prefix, prefix + "\U0010ffff"),
-        )
-        return [key for (key,) in rows if type(key) is str]
-
-    def _read(self, key: str, decode: Callable[[bytes], Any]) -> Any:
-        """The decoded entry; None where there is none, and where it cannot be read."""
-        for _, *row in self._rows(f"{SELECT} (?)", (key,)):
-            return self._decoded(key, decode, *row)
+        key = document_key(name)
+        for kept in self._values([key]).values():
+            content: dict[str, Any] | None = self._decoded(key, encoding.decode_document, kept)
+            return content
         return None
 
-    def _decoded(
-        self,
-        key: str,
-        decode: Callable[[bytes], Any],
-        mode: object,
-        filename: object,
-        value: object,
-    ) -> Any:
-        """What a row holds; None where that cannot be read."""
+    def load_documents(self, prefix: str) -> dict[str, dict[str, Any]]:
+        keys = self._keys(document_key(prefix))
+        values = self._values(keys) if keys else {}
+        found = {}
+        for key in keys:
+            if key in values:
+                content = self._decoded(key, encoding.decode_document, values[key])
+                if content is not None:
+                    found[key.removeprefix(document_key(""))] = content
+        return found
+
+    def _decoded(self, key: str, decode: Callable[[bytes], Any], kept: Any) -> Any:
+        """What is kept under a key; None where that cannot be read."""
         try:
-            return decode(unpack(mode, filename, value))
+            return decode(self._bytes(kept))
         except UNREADABLE as fault:
             if key not in self._complained:
                 self._complained.add(key)
@@ -121,21 +96,20 @@ class StoredRows(ABC):
             return None
 
 
-@contextmanager
-def as_store_errors(what: str) -> Iterator[None]:
-    """What goes wrong in here is a StoreError that says `what`, and why."""
-    try:
-        yield
-    except diskcache.Timeout as fault:
-        raise StoreError(f"{what}: another process is writing.") from fault
-    except sqlite3.Error as fault:
-        words = str(fault)
-        if isinstance(fault, sqlite3.OperationalError) and WITHOUT_DQS.match(words):
-            words = (
-                "this SQLite takes no texts in double quotes (SQLITE_DQS=0), which diskcache "
-                "needs; use a Python with another build of SQLite"
-            )
-        raise StoreError(f"{what}: {words}.") from fault
+def entries_of(records: Iterable[Record]) -> tuple[dict[str, bytes], list[str]]:
+    """What is to be kept of these, by its keys; and the keys of attempts that go without saying."""
+    kept: dict[str, bytes] = {}
+    implied: list[str] = []
+    for record in records:
+        if record.data is not None:
+            kept[data_key(record.feed, record.ticker)] = encoding.encode_data(record.data)
+        if record.attempt is not None:
+            key = attempt_key(record.feed, record.ticker)
+            if is_implied(record.attempt, record.data):
+                implied.append(key)
+            else:
+                kept[key] = encoding.encode_attempt(record.attempt)
+    return kept, implied
 
 
 def is_implied(attempt: Attempt, data: Data | None) -> bool:

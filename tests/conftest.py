@@ -2,6 +2,7 @@
 
 - `clock`: a FakeClock that stands still until a test moves it.
 - `store`: a DiskStore in a temporary folder.
+- `redis`: a real redis-server, empty.
 - `upstream`: a simulator of Alpha Vantage, over HTTP on loopback, on that clock.
 """
 
@@ -15,6 +16,7 @@ from hypothesis import settings
 
 from stocktracker.cache import DiskStore
 from tests.helpers import FakeClock
+from tests.redis_server import RedisServer, redis_server
 
 # How long an example takes is the machine's business, which may have other work.
 settings.register_profile("house", deadline=None)
@@ -31,3 +33,17 @@ def store(tmp_path: Path) -> Iterator[DiskStore]:
     store = DiskStore(tmp_path / "store")
     yield store
     store.close()
+
+
+@pytest.fixture(scope="session")
+def one_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """For tests that leave it running."""
+    with redis_server(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture
+def redis(one_redis: RedisServer) -> RedisServer:
+    """Empty."""
+    one_redis.flush()
+    return one_redis

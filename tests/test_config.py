@@ -9,6 +9,7 @@ import pytest
 
 from stocktracker.config import ALPHA_VANTAGE, NAMES, Hours, Settings, Watch, load_settings
 from stocktracker.errors import SettingsError
+from stocktracker.fleet.url import StoreUrl
 from stocktracker.plans import (
     DAY,
     MINUTE,
@@ -90,6 +91,8 @@ def test_without_a_key_it_is_a_demonstration_at_any_hour() -> None:
         ("STORE", "/var/lib/stocktracker", "store", Path("/var/lib/stocktracker")),
         ("STORE", "data", "store", Path("data")),
         ("STORE", "~/data", "store", Path.home() / "data"),
+        ("STORE", "~/data", "shared", None),
+        ("STORE", "redis://one:6380/2", "shared", StoreUrl((("one", 6380),), database=2)),
         ("UPSTREAM", "https://proxy.example/query", "upstream", "https://proxy.example/query"),
         ("UPSTREAM", "http://127.0.0.1:8080/query", "upstream", "http://127.0.0.1:8080/query"),
         ("UPSTREAM", "http://localhost/query", "upstream", "http://localhost/query"),
@@ -115,6 +118,15 @@ def test_quotes_are_as_live_as_the_plan_allows_and_as_asked(
     plan: str, entitlement: str, liveness: Liveness
 ) -> None:
     assert load(PLAN=plan, ENTITLEMENT=entitlement).liveness is liveness
+
+
+def test_the_password_of_a_shared_store_is_a_secret_and_in_no_text() -> None:
+    settings = load(STORE="redis://ann:pass%2Fword@one:6380")
+    assert "pass/word" in settings.secrets
+    assert "pass" not in repr(settings)
+    with pytest.raises(SettingsError) as refusal:
+        load(STORE="redis://ann:pass%2Fword@one:port")
+    assert "pass" not in repr(refusal.value) + refusal.value.words
 
 
 # What is refused
@@ -147,7 +159,9 @@ def test_quotes_are_as_live_as_the_plan_allows_and_as_asked(
         ("HOURS", "night", "exchange or always"),
         ("WATCH", "AAPL,<b>", "tickers with commas between them"),
         ("WATCH", "all", "tickers, or a plan with bulk quotes"),
-        ("STORE", "redis://localhost", "a folder"),
+        ("STORE", "http://localhost", "a folder, or the address of a Redis or Valkey server"),
+        ("STORE", "redis://localhost:port", "a folder, or the address"),
+        ("STORE", "redis+sentinel://localhost", "/SERVICE"),
         ("UPSTREAM", "http://example.com/query", "https address"),
         ("UPSTREAM", "http://192.168.0.1/query", "https address"),
         ("UPSTREAM", "http://127.0.0.1.example.com/query", "https address"),

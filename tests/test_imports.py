@@ -32,7 +32,7 @@ ROWS = [(row[0], names_in(row[1])) for row in table_under("Import rule")]
 LEVEL = {module: level for level, (_, modules) in enumerate(ROWS) for module in modules}
 HOMES = {row[0].strip("`"): names_in(row[1]) for row in table_under("Homes of packages")}
 # Folders of modules that are told apart, and folders that count as one.
-ROOMS = ("figures", "operating", "polling", "screen", "upstream")
+ROOMS = ("figures", "fleet", "operating", "polling", "screen", "upstream")
 FOLDERS = ("simulator", "frontend")
 FILES = {
     path.stem: path
