@@ -17,12 +17,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from stocktracker import journal
 from stocktracker.board import Board, Snapshot
-from stocktracker.cache import DiskStore, open_store
+from stocktracker.cache import open_store
 from stocktracker.clock import Clock, SystemClock, Uptime
 from stocktracker.config import ALPHA_VANTAGE, Hours, Settings
 from stocktracker.errors import StoreError
@@ -32,7 +33,8 @@ from stocktracker.markets import US, Exchange, MarketState, calendar, calendar_o
 from stocktracker.model import Feed, Ticker, Want
 from stocktracker.plans import DAY, Capability, Liveness, Rights
 from stocktracker.polling.budget import Budget
-from stocktracker.polling.heart import Heart
+from stocktracker.polling.following import FOLLOW
+from stocktracker.polling.heart import MENDING, Heart
 from stocktracker.polling.knowledge import Knowledge
 from stocktracker.polling.ledger import Allowance, Ledger
 from stocktracker.polling.pace import most_side_by_side
@@ -41,7 +43,11 @@ from stocktracker.polling.roster import Roster
 from stocktracker.polling.shares import Rules, Shares
 from stocktracker.polling.wants import Standing, Wants, mark_of
 from stocktracker.rows import Row, make_rows
+from stocktracker.store import Store
 from stocktracker.watchlists import DOCUMENT, Watchlists, from_document, to_document
+
+if TYPE_CHECKING:
+    from stocktracker.fleet.membership import Membership
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +62,7 @@ class Parts:
 
     settings: Settings
     clock: Clock
-    store: DiskStore
+    store: Store
     board: Board
     budget: Budget
     wants: Wants
@@ -230,7 +236,9 @@ def open_runtime(settings: Settings, clock: Clock | None = None) -> Runtime:
     with ExitStack() as opening:
         kept = journal.install(settings.secrets)
         opening.callback(journal.uninstall, kept)
-        store = open_store(settings.store / source_folder(settings))
+        fleet = _membership(settings, clock)
+        store: Store
+        store = fleet.store if fleet else open_store(settings.store / source_folder(settings))
         store.warn_at = settings.store_warn
         opening.callback(_close_store, store)
         fetcher = Fetcher(
@@ -246,16 +254,17 @@ def open_runtime(settings: Settings, clock: Clock | None = None) -> Runtime:
         executor = ThreadPoolExecutor(side_by_side, thread_name_prefix="stocktracker-fetch")
         opening.callback(executor.shutdown, wait=False, cancel_futures=True)
         board, wants = Board(), Wants(clock)
-        heart = Heart(board, clock)
-        budget = Budget(store, settings.limits, clock)
+        heart = Heart(board, clock, mending=FOLLOW if fleet else MENDING)
+        budget = fleet.budget if fleet else Budget(store, settings.limits, clock)
         knowledge = Knowledge(
             settings.plan,
             settings.liveness,
             refresh=settings.refresh,
             always=settings.hours is Hours.ALWAYS,
         )
-        who = f"{os.getpid()}-{uuid.uuid4().hex[:6]}"
-        roster = Roster(wants, store, clock, who, Standing(settings.watch, clock))
+        who = fleet.who if fleet else f"{os.getpid()}-{uuid.uuid4().hex[:6]}"
+        standing, common = Standing(settings.watch, clock), fleet.clock if fleet else clock
+        roster = Roster(wants, store, clock, who, standing, common=common)
         opening.callback(_leave, roster)
         poller = Poller(
             fetcher,
@@ -269,11 +278,24 @@ def open_runtime(settings: Settings, clock: Clock | None = None) -> Runtime:
             side_by_side=side_by_side,
             guard=Shares(_rules(settings)),
             wake=heart.wake,
+            who=who,
         )
+        if fleet:
+            opening.callback(fleet.listener.close)
+            fleet.listener.start(heart.wake)
         opening.callback(heart.stop)
         parts = Parts(settings, clock, store, board, budget, wants, knowledge, heart, kept)
         heart.start(poller)
         return Runtime(parts, opening.pop_all())
+
+
+def _membership(settings: Settings, clock: Clock) -> Membership | None:
+    """What is needed beside other servers, which is imported only where it is used."""
+    if settings.shared is None:
+        return None
+    from stocktracker.fleet.membership import join_fleet  # noqa: PLC0415
+
+    return join_fleet(settings.shared, source_folder(settings), settings.limits, clock)
 
 
 def _rules(settings: Settings) -> Rules:
@@ -302,7 +324,7 @@ def _simulated(settings: Settings, clock: Clock, opening: ExitStack) -> str:
     return server.url
 
 
-def _close_store(store: DiskStore) -> None:
+def _close_store(store: Store) -> None:
     try:
         store.close()
     except StoreError as fault:

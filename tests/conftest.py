@@ -47,3 +47,10 @@ def redis(one_redis: RedisServer) -> RedisServer:
     """Empty."""
     one_redis.flush()
     return one_redis
+
+
+@pytest.fixture
+def redis_of_its_own(tmp_path: Path) -> Iterator[RedisServer]:
+    """For a test that does something to it."""
+    with redis_server(tmp_path / "redis") as server:
+        yield server

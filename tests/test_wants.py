@@ -289,12 +289,12 @@ def test_another_process_wants_nothing_any_more_when(
         assert store.load_documents(PREFIX) == {}
 
 
-def test_a_dead_process_is_believed_for_ninety_seconds_and_no_longer(
+def test_a_dead_process_is_believed_for_fifty_seconds_and_no_longer(
     ours: Process, theirs: Process, clock: FakeClock
 ) -> None:
     theirs.look(IBM)
     theirs.share()
-    share_for(85, clock, ours)
+    share_for(45, clock, ours)
     assert ours.viewers() == {IBM: 1}
     share_for(5, clock, ours)
     assert ours.viewers() == {}

@@ -31,6 +31,9 @@ ANSWER_WITHIN = 1.0
 SENTINEL_WITHIN, MASTER_CONNECT_WITHIN, MASTER_ANSWER_WITHIN = 0.15, 0.25, 0.7
 
 
+LINE_FAULTS = (faults.RedisError, OSError, ValueError)  # of a line that is listened to
+
+
 class Link:
     """One Redis server. Safe to use from any thread."""
 

@@ -25,6 +25,7 @@ class FleetClock:
         self._clock = clock
         self._ahead = clock.now() - EPOCH - clock.uptime().elapsed  # a guess until Redis answers
         self._is_guess = True
+        self.jumps = 0  # how often Redis's clock was set, or another one took its place
 
     def now(self) -> datetime:
         return self._clock.now()
@@ -32,16 +33,16 @@ class FleetClock:
     def uptime(self) -> Uptime:
         return Uptime(BOOT, self._clock.uptime().elapsed + self._ahead)
 
-    def hear(self, micros: int) -> bool:
-        """Redis has just said what time it is, in microseconds. True where its clock has jumped.
+    def hear(self, micros: int) -> None:
+        """Redis has just said what time it is, in microseconds.
 
         As the answer took a while, instants of Redis's are here taken for a little later than they
         were, never for earlier: calls that were taken count for long enough.
         """
         ahead = micros * MICROSECOND - self._clock.uptime().elapsed
-        jumped = not self._is_guess and abs(ahead - self._ahead) > JUMP
+        if not self._is_guess and abs(ahead - self._ahead) > JUMP:
+            self.jumps += 1
         self._ahead, self._is_guess = ahead, False
-        return jumped
 
     def here(self, micros: int) -> timedelta:
         """An instant of Redis's as an uptime of this machine's."""

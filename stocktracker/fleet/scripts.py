@@ -26,7 +26,7 @@ if not redis.call('GET', KEYS[1]) then
   made = 1
 end
 return {redis.call('GET', KEYS[1]), made, number(redis.call('GET', KEYS[2])),
-  number(redis.call('HGET', KEYS[3], 'quiet_until')), now()}
+  number(redis.pcall('HGET', KEYS[3], 'quiet_until')), now()}
 """
 )
 

@@ -36,7 +36,9 @@ class Steps(Protocol):
 class Heart:
     """Starts, wakes and stops the thread. `wake` may be called from any."""
 
-    def __init__(self, board: Board, clock: Clock) -> None:
+    def __init__(self, board: Board, clock: Clock, *, mending: timedelta = MENDING) -> None:
+        """`mending`: how long after a fault of the store's it is looked at again."""
+        self._mending = mending
         self._board = board
         self._clock = clock
         self._wake = threading.Event()
@@ -99,7 +101,7 @@ class Heart:
             if self._board.read().poll.store_fault is None:
                 log.error("%s No call is made until it can be.", fault.words)
             self._board.publish_poll(store_fault=fault.words, heartbeat=self._clock.now())
-            return self._clock.now() + MENDING
+            return self._clock.now() + self._mending
 
     def _wait_until(self, again: datetime | None) -> None:
         """Until then, until the heartbeat is due, or until woken, whichever comes first."""

@@ -45,10 +45,14 @@ class Closure:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """When calls were taken, as uptimes in seconds, oldest first; and whether upstream refuses."""
+    """When calls were taken, as uptimes in seconds, oldest first; and whether upstream refuses.
+
+    Before `quiet_until` nothing is asked, as others may have calls to tell of.
+    """
 
     taken: tuple[float, ...] = ()
     closure: Closure | None = None
+    quiet_until: timedelta | None = None
 
     def left(self, limit: Limit, up: timedelta, spread: timedelta = NO_SPREAD) -> int:
         """Calls left within this limit at `up`, closures apart."""
@@ -60,6 +64,8 @@ class Ledger:
         self, limits: Sequence[Limit], up: timedelta, spread: timedelta = NO_SPREAD
     ) -> int:
         """How many calls may be made at this very instant."""
+        if self.quiet_until is not None and up < self.quiet_until:
+            return 0
         if self.closure is not None:
             return 1 if self.next_at(limits, up, spread) <= up else 0
         return min(self.left(limit, up, spread) for limit in limits)
@@ -75,6 +81,8 @@ class Ledger:
                 earliest.append(oldest + limit.period + margin(limit.period, spread))
         if self.closure is not None:
             earliest.append(self.closure.until)
+        if self.quiet_until is not None:
+            earliest.append(self.quiet_until)
         return max(earliest)
 
     def returns(self, limit: Limit, up: timedelta) -> tuple[timedelta, ...]:

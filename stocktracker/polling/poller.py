@@ -18,13 +18,22 @@ from typing import Protocol
 
 from stocktracker.board import Board
 from stocktracker.clock import Clock
-from stocktracker.errors import BudgetSpent, FetchError, StoreError, Unreachable, UnreadableReply
+from stocktracker.errors import (
+    BudgetSpent,
+    FetchError,
+    LostLead,
+    StoreError,
+    Unreachable,
+    UnreadableReply,
+)
 from stocktracker.model import LISTING_WANT, Call, Feed, Fetched, Record, Ticker, Want
 from stocktracker.plans import DAY, Liveness
-from stocktracker.polling import pace, shares
+from stocktracker.polling import bulletin, pace, shares
 from stocktracker.polling.agenda import Agenda
 from stocktracker.polling.budget import Budget
+from stocktracker.polling.bulletin import Bulletin
 from stocktracker.polling.due import Known
+from stocktracker.polling.following import FOLLOW, Following, shown_wants
 from stocktracker.polling.heart import IDLE
 from stocktracker.polling.knowledge import Knowledge
 from stocktracker.polling.ledger import Ledger
@@ -35,11 +44,10 @@ from stocktracker.polling.roster import Roster
 from stocktracker.polling.saving import Saving
 from stocktracker.polling.shares import Shares
 from stocktracker.polling.wants import Wanted
-from stocktracker.store import Store
+from stocktracker.store import LEAD_AGAIN, Store
 
 log = logging.getLogger(__name__)
 
-FOLLOW = timedelta(seconds=1)
 DAYS = (Feed.QUOTE, Feed.DAILY)
 # Where nothing is asked for as long as this, a round over what is watched is through.
 PAUSE = timedelta(seconds=1)
@@ -82,6 +90,7 @@ class Poller:
         side_by_side: int,
         guard: Shares | None = None,
         wake: Callable[[], None] = lambda: None,
+        who: str | None = None,
     ) -> None:
         self._fetcher = fetcher
         self._budget = budget
@@ -92,13 +101,16 @@ class Poller:
         self._clock = clock
         self._executor = executor
         self._side_by_side = side_by_side  # at most; as many as latency asks for
-        self._who = f"{os.getpid()}-{uuid.uuid4().hex[:6]}"
+        self._who = who or f"{os.getpid()}-{uuid.uuid4().hex[:6]}"
         self._leads = False
         self._lead_from = timedelta(0)
         self._is_anew = False  # the store, and nobody has saved into it what was in memory
-        self._revision = -1
         self._sent: list[Sent] = []
         self._saving = Saving(store, board, knowledge, clock)
+        self._following = Following(
+            store, board, budget, roster=roster, knowledge=knowledge, clock=clock
+        )
+        self._bulletin = Bulletin()
         self._agenda = Agenda()
         self._shares = guard or Shares()
         self._latency = Latency()
@@ -113,11 +125,22 @@ class Poller:
         Order: lead or follow → take in replies → plan → spend → send → save → publish. With an
         executor that runs at once, replies are taken in within the same step.
         """
+        try:
+            return self._step()
+        except LostLead as lost:
+            self._let_go(lost)
+            return self._clock.now()
+
+    def _step(self) -> datetime | None:
         now = self._clock.now()
+        rests = None if self._leads else self._following.rests()
+        if rests is not None:
+            return now + rests
         if self._saving.tend():
             if not self._leads:  # whoever did has calls in memory that we may not know of
                 self._lead_from = self._clock.uptime().elapsed + IDLE + FOLLOW
             self._leads, self._is_anew = False, True
+            self._following.start_over()
         if not self._lead_or_follow(now):
             return now + FOLLOW
         self._take_in_replies()
@@ -128,6 +151,7 @@ class Poller:
         ledger = self._budget.load_ledger()
         plan = self._plan(wants, ledger)
         self._publish_poll(plan, wants, ledger)
+        self._tell_followers()
         again = plan.wake_at
         if self._send(plan.calls, plan.apart):
             # Before the replies are shown: what they cost is never news after them.
@@ -136,7 +160,24 @@ class Poller:
             again = self._clock.now() + PAUSE
         if self._take_in_replies():
             again = self._clock.now()
-        return self._save_in_time(again, plan.wake_at)
+        again = self._save_in_time(again, plan.wake_at)
+        if self._store.is_shared:
+            again = min(again or now + LEAD_AGAIN, now + LEAD_AGAIN)
+        return again
+
+    def _let_go(self, lost: LostLead) -> None:
+        """Another process polls: what is on its way and what is unsaved is not ours any more."""
+        log.warning("%s What is shown here is what it saves.", lost.words)
+        self._leads, self._sent = False, []
+        self._saving.let_go()
+        self._following.start_over()
+
+    def _tell_followers(self) -> None:
+        if not self._store.is_shared:
+            return
+        news = self._bulletin.news(self._board.read().poll, self._clock.uptime().elapsed)
+        if news is not None:
+            self._store.save([], {bulletin.DOCUMENT: news})
 
     def finish(self) -> None:
         """Save what is held back: nobody steps any more."""
@@ -150,7 +191,7 @@ class Poller:
         followed = self._shares.follow(wants, operators, self._board.read(), now)
         changed = self._shares.changed_document()
         if changed is not None:
-            self._store.save_document(shares.DOCUMENT, changed)
+            self._store.save([], {shares.DOCUMENT: changed})  # refused where another one leads
             self._shares.saved()
         return followed
 
@@ -279,48 +320,34 @@ class Poller:
     def _lead_or_follow(self, now: datetime) -> bool:
         """Whether this process polls. One that does not shows what the other has saved."""
         if self._leads:
+            if self._store.is_shared and not self._store.lead():
+                raise LostLead
             self._roster.share(now)
             return True
         self._leads = self._clock.uptime().elapsed >= self._lead_from and self._store.lead()
-        if self._leads:
-            log.info("polling as %s", self._who)
-            self._knowledge.load(self._store)
-            self._shares.load(self._store.load_document(shares.DOCUMENT))
-            self._board.publish_poll(leads=True, who=self._who, since=now)
-            if self._is_anew:
-                self._saving.take_everything()
-            self._is_anew = False
-            self._roster.share(now)
-            return True
-        self._is_anew = False  # who leads has saved, or will
+        if not self._leads:
+            # Who leads has saved, or will; but of a shared store nobody knows who knew most.
+            self._is_anew = self._is_anew and self._store.is_shared
+            self._following.look(now)
+            return False
+        log.info("polling as %s", self._who)
+        if self._store.is_shared:
+            self._following.catch_up()
+        self._knowledge.load(self._store)
+        self._shares.load(self._store.load_document(shares.DOCUMENT))
+        self._bulletin.forget()
+        self._board.publish_poll(leads=True, who=self._who, since=now)
+        if self._is_anew:
+            self._saving.take_everything()
+        self._is_anew = False
         self._roster.share(now)
-        revision = self._store.revision()
-        if revision != self._revision:
-            self._revision = revision
-            self._knowledge.load(self._store)
-            wants = (*self._roster.viewers(), LISTING_WANT)
-            self._board.publish(self._store.load_many(wants))
-        self._board.publish_poll(
-            heartbeat=now,
-            leads=False,
-            who="another process",
-            ledger=self._budget.load_ledger(),
-            usage=self._knowledge.usage,
-        )
-        return False
+        return True
 
     def _publish_poll(self, plan: Plan, wants: Mapping[Want, Wanted], ledger: Ledger) -> None:
         knowledge = self._knowledge
         if wants is not self._told:
             self._told = wants
-            self._board.publish_poll(
-                viewers={want: wanted.viewers for want, wanted in wants.items() if wanted.viewers},
-                operators=tuple(
-                    want.ticker
-                    for want, wanted in wants.items()
-                    if not wanted.viewers and want != LISTING_WANT
-                ),
-            )
+            self._board.publish_poll(**shown_wants(wants))
         self._board.publish_poll(
             heartbeat=self._clock.now(),
             halted=knowledge.halted,

@@ -3,7 +3,7 @@
 Each process publishes the sum of its own viewers' wants as one entry, so that whichever of them
 polls knows what the others' viewers look at. An entry that is not renewed lapses, as its process
 has gone. What the operator wants is no viewer's: the process that polls adds it from its own
-settings.
+settings. Ages are told by a clock that all processes have in common.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from stocktracker.model import LISTING_WANT, Feed, Listing, Ticker, Want
 from stocktracker.polling.wants import Standing, Wanted, Wants, marks
 
 PREFIX = "wants:"
-RENEW = timedelta(seconds=30)
-LAPSE = timedelta(seconds=90)
+RENEW = timedelta(seconds=15)
+LAPSE = timedelta(seconds=50)  # so that a dead process is forgotten within a minute
 LOOK = timedelta(seconds=1)
 
 
@@ -40,11 +40,15 @@ class Roster:
         clock: Clock,
         who: str,
         standing: Standing | None = None,
+        *,
+        common: Clock | None = None,
     ) -> None:
+        """`common` is the clock that all processes have, where that is not this machine's."""
         self._wants = wants
         self._standing = standing or Standing(Watch(), clock)
         self._store = store
         self._clock = clock
+        self._common = common or clock
         self._name = PREFIX + who
         self._told: Mapping[Want, Wanted] | None = None
         self._ours: list[list[Any]] = []
@@ -118,11 +122,8 @@ class Roster:
         ours = self._ours
         if ours != self._shared or (ours and uptime.elapsed - self._shared_at >= RENEW):
             self._shared, self._shared_at = ours, uptime.elapsed
-            content = {
-                "boot": uptime.boot,
-                "up": uptime.elapsed.total_seconds(),
-                "wants": ours,
-            }
+            common = self._common.uptime()
+            content = {"boot": common.boot, "up": common.elapsed.total_seconds(), "wants": ours}
             if ours:
                 self._store.save_document(self._name, content)
             else:
@@ -134,14 +135,15 @@ class Roster:
         self._store.drop_document(self._name)
 
     def _hear(self, now: datetime) -> None:
-        uptime = self._clock.uptime()
+        uptime = self._common.uptime()
         heard: dict[Want, Wanted] = {}
         for name, content in self._store.load_documents(PREFIX).items():
             if name == self._name:
                 continue
             try:
                 age = uptime.elapsed - timedelta(seconds=content["up"])
-                if content["boot"] != uptime.boot or age >= LAPSE:
+                # From the future: the clock that all have was set back since.
+                if content["boot"] != uptime.boot or not -LAPSE < age < LAPSE:
                     self._store.drop_document(name)
                     continue
                 said = [

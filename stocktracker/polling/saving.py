@@ -2,7 +2,8 @@
 
 What cost a call that is scarce, failed, or taught something is saved at once. Live quotes come by
 the thousand and are replaced within seconds: those of a cycle go together, in one transaction. A
-kill may lose these, and nothing else.
+kill may lose these, and nothing else. Where several machines share the store, all is saved at
+once, as others show what is in it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from datetime import timedelta
 
 from stocktracker.board import Board
 from stocktracker.clock import Clock
-from stocktracker.errors import StoreError
+from stocktracker.errors import LostLead, StoreError
 from stocktracker.model import Feed, Outcome, Record, Want
 from stocktracker.plans import Liveness
 from stocktracker.polling.knowledge import USAGE, Knowledge
@@ -22,6 +23,9 @@ from stocktracker.store import Store
 log = logging.getLogger(__name__)
 
 LOOK = timedelta(minutes=1)  # between two looks at the size
+LOOK_SHARED = timedelta(
+    seconds=1
+)  # at a size that is known, and at whether all have told their calls
 AGAIN = timedelta(seconds=5)  # after the store could not be written
 
 
@@ -56,7 +60,7 @@ class Saving:
 
     def _look_at_size(self) -> None:
         up = self._clock.uptime().elapsed
-        if up - self._looked_at < LOOK:
+        if up - self._looked_at < (LOOK_SHARED if self._store.is_shared else LOOK):
             return
         self._looked_at = up
         remark = self._store.remark()
@@ -76,8 +80,14 @@ class Saving:
         if self._held_since is None:
             self._held_since = self._clock.uptime().elapsed
         learnt = bool(self._knowledge.changed_documents().keys() - {USAGE})
-        if counted or learnt or any(not self._can_wait(record) for record in records.values()):
+        at_once = counted or learnt or self._store.is_shared
+        if at_once or any(not self._can_wait(record) for record in records.values()):
             self.save()
+
+    def let_go(self) -> None:
+        """Save none of what is held back: another process polls, and has newer things."""
+        self._held, self._held_since = {}, None
+        self._knowledge.saved()
 
     def _can_wait(self, record: Record) -> bool:
         now, attempt = self._clock.now(), record.attempt
@@ -100,6 +110,8 @@ class Saving:
             return
         try:
             self._store.save(self._held.values(), self._knowledge.changed_documents())
+        except LostLead:
+            raise
         except StoreError as fault:
             self._held_since = self._clock.uptime().elapsed - self._knowledge.refresh + AGAIN
             if self._board.read().poll.store_fault is None:

@@ -200,6 +200,7 @@ def settings(runtime: Runtime) -> None:
         "Tickers per viewer": str(chosen.max_tickers),
         "Tickers in all": f"{chosen.max_watched:,}",
         "Tickers allowed": "any" if chosen.allow is None else ", ".join(sorted(chosen.allow)),
+        "Store": "a folder" if chosen.shared is None else f"Redis at {chosen.shared}",
         "Source": "simulated prices" if chosen.demo else "Alpha Vantage",
     }
     for what in Capability:
