@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from tests.server import LOOPBACK, free_port, until
 
@@ -24,7 +26,7 @@ class RedisServer:
         self.port = free_port()
         self.options = options
         self.url = f"redis://{LOOPBACK}:{self.port}"
-        self.client = redis.Redis(host=LOOPBACK, port=self.port)
+        self.client = redis.Redis(host=LOOPBACK, port=self.port, retry=Retry(NoBackoff(), 0))
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> RedisServer:

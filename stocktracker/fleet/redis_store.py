@@ -100,7 +100,9 @@ class RedisStore(StoredEntries):
             return {}
 
         def ask(client: Any) -> list[list[bytes | None]]:
-            with client.pipeline(transaction=len(asked) > 1) as together:
+            # Not in one piece, which a Redis without memory refuses. What is saved in between is
+            # a change that is looked up next.
+            with client.pipeline(transaction=False) as together:
                 for kind, entries in asked.items():
                     together.hmget(kind, list(entries))
                 answers: list[list[bytes | None]] = together.execute()
