@@ -48,7 +48,7 @@ class FleetBudget(Budget):
         self._own: deque[tuple[timedelta, str]] = deque(maxlen=MOST_OWN)
         self._jumps = 0
         self._loaded_at, self._loaded_as = 0, (0, 0)
-        self._identity = ""
+        self._identity = self._outlived = ""
         self._version = self._generation = 0
         self._taken: dict[str, float] = {}  # uptimes of this machine's, in seconds
         self._closure: Closure | None = None
@@ -76,7 +76,7 @@ class FleetBudget(Budget):
         together = found if is_all else known | found
         self._taken = {call: up for call, up in together.items() if up > start}
         self._loaded_at, self._loaded_as = at, (version, generation)
-        self._identity = self._redis.identity or ""
+        self._identity = self._store_identity()
         self._version, self._generation = version, generation
         self._closure = None
         if window:
@@ -118,7 +118,7 @@ class FleetBudget(Budget):
         names = [f"{self._name}:{self._number - one}" for one in range(count)]
         self._own.extend((up, name) for name in names)
         self._taken |= dict.fromkeys(names, up.total_seconds())
-        self._identity = self._identity or self._redis.identity or ""
+        self._identity = self._identity or self._store_identity()
         is_probe, self._version, self._generation = more
         return bool(is_probe)
 
@@ -167,6 +167,7 @@ class FleetBudget(Budget):
             elif said == b"behind" or jumped:
                 # Also where Redis's clock was set: the same calls, by the clock as it is now.
                 self.join(self._taken, self._closure)
+                self._outlived = self._identity if said == b"behind" else ""
                 self._identity, self._version, self._generation = "", 0, 0
                 self._loaded_as = (0, 0)
                 if said != b"behind":
@@ -186,6 +187,11 @@ class FleetBudget(Budget):
         up = self._clock.uptime().elapsed.total_seconds()
         most = max(limit.count for limit in self.limits)
         self.join(self._taken | {f"{self._name}:spent:{one}": up for one in range(most)})
+
+    def _store_identity(self) -> str:
+        """Nothing while the store has not seen yet that Redis is another one."""
+        found = self._redis.identity or ""
+        return found if found != self._outlived else ""
 
     def _token(self) -> str:
         if self._redis.token is None:

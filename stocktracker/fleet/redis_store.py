@@ -279,9 +279,11 @@ class RedisStore(StoredEntries):
             up = self._clock.uptime().elapsed
             if self.token is not None and up - self._renewed_at < RENEW:
                 return True
-            keys = [self.keys.lease, self.keys.fence]
-            lasts = LEASE // timedelta(milliseconds=1)
-            token = self.link.run(scripts.LEAD, keys, [self.token or "", lasts]).decode()
+            keys = [self.keys.lease, self.keys.fence, self.keys.identity]
+            values = [self.token or "", LEASE // timedelta(milliseconds=1), self.identity or ""]
+            token = self.link.run(scripts.LEAD, keys, values).decode()
+            if self.token is not None and not token:
+                self._looked_at = None  # Redis may be another one by now
             self.token, self._renewed_at = token or None, up
             return self.token is not None
 

@@ -30,13 +30,15 @@ return {redis.call('GET', KEYS[1]), made, number(redis.call('GET', KEYS[2])),
 """
 )
 
-# KEYS lease, fence. ARGV the token that is held or nothing, how long a lease lasts in ms.
+# KEYS lease, fence, identity. ARGV the token that is held or nothing, how long a lease lasts in ms,
+# the identity that is known or nothing: nobody leads a store that is another one by now.
 # → the token that is held now, or nothing. A token is never older than one that was given out,
 # also where a flush has made Redis forget which those were.
 LEAD = (
     COMMON
     + """
 local held = redis.call('GET', KEYS[1])
+if ARGV[3] ~= '' and redis.call('GET', KEYS[3]) ~= ARGV[3] then return '' end
 if ARGV[1] ~= '' then
   if held ~= ARGV[1] then return '' end
   redis.call('PEXPIRE', KEYS[1], ARGV[2])

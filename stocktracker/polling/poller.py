@@ -11,21 +11,13 @@ import logging
 import os
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import Executor, Future
-from dataclasses import dataclass
+from concurrent.futures import Executor
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from stocktracker.board import Board
 from stocktracker.clock import Clock
-from stocktracker.errors import (
-    BudgetSpent,
-    FetchError,
-    LostLead,
-    StoreError,
-    Unreachable,
-    UnreadableReply,
-)
+from stocktracker.errors import BudgetSpent, LostLead, StoreError, Unreachable
 from stocktracker.model import LISTING_WANT, Call, Feed, Fetched, Record, Ticker, Want
 from stocktracker.plans import DAY, Liveness
 from stocktracker.polling import bulletin, pace, shares
@@ -42,6 +34,7 @@ from stocktracker.polling.pace import Latency
 from stocktracker.polling.planner import Allowed, Plan, make_plan
 from stocktracker.polling.roster import Roster
 from stocktracker.polling.saving import Saving
+from stocktracker.polling.sent import Sent, result_of
 from stocktracker.polling.shares import Shares
 from stocktracker.polling.wants import Wanted
 from stocktracker.store import LEAD_AGAIN, Store
@@ -59,18 +52,6 @@ class Fetches(Protocol):
     def fetch(self, call: Call) -> Fetched:
         """One request. Raises FetchError."""
         ...
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Sent:
-    """A call that is on its way."""
-
-    call: Call
-    wants: frozenset[Want]
-    probe: bool
-    taken_at: timedelta  # before the budget wrote it down, which takes a while
-    sent_at: timedelta
-    future: Future[Fetched]
 
 
 class Poller:
@@ -104,6 +85,7 @@ class Poller:
         self._who = who or f"{os.getpid()}-{uuid.uuid4().hex[:6]}"
         self._leads = False
         self._lead_from = timedelta(0)
+        self._led_until = -IDLE
         self._is_anew = False  # the store, and nobody has saved into it what was in memory
         self._sent: list[Sent] = []
         self._saving = Saving(store, board, knowledge, clock)
@@ -137,8 +119,11 @@ class Poller:
         if rests is not None:
             return now + rests
         if self._saving.tend():
-            if not self._leads:  # whoever did has calls in memory that we may not know of
-                self._lead_from = self._clock.uptime().elapsed + IDLE + FOLLOW
+            up = self._clock.uptime().elapsed
+            if (
+                not self._leads and up - self._led_until > FOLLOW
+            ):  # whoever did has calls in memory that we may not know of
+                self._lead_from = up + IDLE + FOLLOW
             self._leads, self._is_anew = False, True
             self._following.start_over()
         if not self._lead_or_follow(now):
@@ -169,8 +154,10 @@ class Poller:
         """Another process polls: what is on its way and what is unsaved is not ours any more."""
         log.warning("%s What is shown here is what it saves.", lost.words)
         self._leads, self._sent = False, []
+        self._led_until = self._clock.uptime().elapsed
         self._saving.let_go()
         self._following.start_over()
+        self._board.publish_poll(leads=False)
 
     def _tell_followers(self) -> None:
         if not self._store.is_shared:
@@ -268,7 +255,7 @@ class Poller:
         try:
             while done:
                 sent = done[0]
-                result = _result_of(sent.future)
+                result = result_of(sent.future)
                 if not isinstance(result, Unreachable):
                     self._latency = self._latency.after([up - sent.taken_at])
                 reply = Reply(sent.call, sent.sent_at, self._clock.now(), result, sent.probe)
@@ -360,19 +347,6 @@ class Poller:
             refused={str(what): at for what, at in knowledge.rights.refused.items()},
             latency=self._latency.usual,
         )
-
-
-def _result_of(
-    future: Future[Fetched],
-) -> Fetched | FetchError:
-    fault = future.exception()
-    if fault is None:
-        return future.result()
-    if isinstance(fault, FetchError):
-        return fault
-    # A fault of our own must not be asked for again at once: that would burn the budget.
-    log.error("a call failed in our own code", exc_info=fault)
-    return UnreadableReply(why=f"our own fault, {type(fault).__name__}")
 
 
 def _quietly(action: Callable[[], None]) -> None:
