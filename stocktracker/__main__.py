@@ -3,6 +3,7 @@
 check [--ask]   what is wrong with settings, key, store, clock, network; exit code 0, 1 or 2
 backup FILE     copy the store while the server runs
 restore FILE    put a copy in the store's place, while no server runs
+migrate FROM TO move the store from a folder to Redis, or back, while no server runs
 """
 
 from __future__ import annotations
@@ -14,13 +15,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from stocktracker.clock import SystemClock
-from stocktracker.config import load_settings
+from stocktracker.config import Settings, load_settings, parse_store
 from stocktracker.errors import SettingsError, StoreError
-from stocktracker.operating.checkup import Grade, examine
+from stocktracker.operating.checkup import examine
 from stocktracker.operating.copies import backup, restore
+from stocktracker.operating.findings import Grade
+from stocktracker.operating.migration import migrate
 from stocktracker.runtime import source_folder
 
 SECRETS = Path(__file__).parent.parent / ".streamlit" / "secrets.toml"
+ON_REDIS = (
+    "The store is on Redis. `migrate` to a folder is its backup, and `migrate` to an empty Redis "
+    "brings it back."
+)
 SIGNS = {Grade.WELL: "well", Grade.DOUBTFUL: "doubtful", Grade.WRONG: "WRONG"}
 
 
@@ -39,13 +46,23 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
             _say(finding.grade, finding.topic, finding.words)
             worst = max(worst, finding.grade)
         return worst
-    act = {"backup": backup, "restore": restore}[asked.command]
     try:
-        _say(Grade.WELL, asked.command, act(folder, asked.file))
-    except StoreError as fault:
+        _say(Grade.WELL, asked.command, _act(asked, settings, folder))
+    except (SettingsError, StoreError) as fault:
         _say(Grade.WRONG, asked.command, fault.words)
         return Grade.WRONG
     return Grade.WELL
+
+
+def _act(asked: argparse.Namespace, settings: Settings, folder: Path) -> str:
+    """Do it; what was done, in words. Raises SettingsError and StoreError."""
+    if asked.command == "migrate":
+        source, target = (parse_store(getattr(asked, end), end.upper()) for end in ("from", "to"))
+        return migrate(source, target, folder.name, settings.limits, SystemClock())
+    if settings.shared is not None:
+        raise StoreError(ON_REDIS)
+    act = {"backup": backup, "restore": restore}[asked.command]
+    return act(folder, asked.file)
 
 
 def _say(grade: Grade, topic: str, words: str) -> None:
@@ -63,6 +80,11 @@ def _parser() -> argparse.ArgumentParser:
         ("restore", "put a copy in the store's place, while no server runs"),
     ):
         commands.add_parser(name, help=text).add_argument("file", type=Path, metavar="FILE")
+    moving = commands.add_parser("migrate", help="move the store, while no server runs on it")
+    for name, text in (("from", "where it is"), ("to", "where it is to be, and nothing is yet")):
+        moving.add_argument(
+            name, metavar=name.upper(), help=f"{text}: a folder or a redis:// address"
+        )
     return parser
 
 

@@ -116,6 +116,14 @@ class DiskStore(SqliteRows):
     def changed_since(self, revision: int) -> frozenset[Want] | None:  # noqa: ARG002
         return None  # SQLite keeps no note of it, and looking everything up is quick
 
+    def add_entries(self, entries: Mapping[str, bytes | None]) -> None:
+        """Put these in; None drops one. All of it or nothing."""
+        with self.transaction():
+            self._write({key: value for key, value in entries.items() if value is not None})
+            for key, value in entries.items():
+                if value is None:
+                    self._cache.delete(key, retry=False)
+
     def replace_all(self, rows: Mapping[str, bytes]) -> None:
         """These entries, by their keys, in the place of all that are there; or nothing."""
         with self.transaction():

@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -20,6 +21,7 @@ log = logging.getLogger(__name__)
 
 SCHEMA = "v1"  # part of every key, so that another shape is not found rather than misread
 AT_ONCE = 5000  # wants that are looked up together
+FEW = 50  # entries of any size that are in memory together
 # A quote that came within this time of being asked for tells by itself when it was last tried.
 IMPLIED = timedelta(seconds=5)
 DECODERS = {"data": encoding.decode_data, "attempt": encoding.decode_attempt}
@@ -84,6 +86,17 @@ class StoredEntries(ABC):
                 if content is not None:
                     found[key.removeprefix(document_key(""))] = content
         return found
+
+    def entries(self) -> Iterator[tuple[str, bytes]]:
+        """Everything that is kept, by its keys, as bytes. What is not ours is passed over."""
+        keys = self._all_keys()
+        for start in range(0, len(keys), FEW):
+            for key, kept in self._values(keys[start : start + FEW]).items():
+                with suppress(*UNREADABLE):
+                    yield key, self._bytes(kept)
+
+    def _all_keys(self) -> list[str]:
+        return self._keys(f"{SCHEMA}:")
 
     def _decoded(self, key: str, decode: Callable[[bytes], Any], kept: Any) -> Any:
         """What is kept under a key; None where that cannot be read."""

@@ -16,7 +16,7 @@ from hypothesis import settings
 
 from stocktracker.cache import DiskStore
 from tests.helpers import FakeClock
-from tests.redis_server import RedisServer, redis_server
+from tests.redis_server import RedisServer, need_redis, redis_server
 
 # How long an example takes is the machine's business, which may have other work.
 settings.register_profile("house", deadline=None)
@@ -38,6 +38,7 @@ def store(tmp_path: Path) -> Iterator[DiskStore]:
 @pytest.fixture(scope="session")
 def one_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     """For tests that leave it running."""
+    need_redis()
     with redis_server(tmp_path_factory.mktemp("redis")) as server:
         yield server
 
@@ -52,5 +53,6 @@ def redis(one_redis: RedisServer) -> RedisServer:
 @pytest.fixture
 def redis_of_its_own(tmp_path: Path) -> Iterator[RedisServer]:
     """For a test that does something to it."""
+    need_redis()
     with redis_server(tmp_path / "redis") as server:
         yield server

@@ -31,7 +31,7 @@ from stocktracker.runtime import Runtime
 from stocktracker.watchlists import Watchlists, create
 from tests.fleet import Fleet, Member, begin_ledger, fleet, member, redis_store, the_leader
 from tests.helpers import FakeClock
-from tests.redis_server import BINARY, RedisServer, redis_server
+from tests.redis_server import RedisServer, need_redis, redis_server
 from tests.server import LOOPBACK, free_port, until
 
 IBM, AAPL, KO = Ticker("IBM"), Ticker("AAPL"), Ticker("KO")
@@ -483,7 +483,7 @@ def watched_over(tmp_path: Path) -> Iterator[tuple[RedisServer, RedisServer, str
             "sentinel down-after-milliseconds main 500\nsentinel failover-timeout main 3000\n"
         )
         with subprocess.Popen(
-            [BINARY, str(folder / "sentinel.conf"), "--sentinel"], stdout=subprocess.DEVNULL
+            [need_redis(), str(folder / "sentinel.conf"), "--sentinel"], stdout=subprocess.DEVNULL
         ) as sentinel:
             until(lambda: two.client.info("replication")["master_link_status"] == "up", within=15)
             yield one, two, f"redis+sentinel://{LOOPBACK}:{port}/main"

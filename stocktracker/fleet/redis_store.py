@@ -134,13 +134,10 @@ class RedisStore(StoredEntries):
             self._documents[name] = content
         return content
 
-    def all_entries(self) -> Iterator[tuple[str, bytes]]:
-        """Everything that is kept, by its keys: what another store would keep as it is."""
+    def _all_keys(self) -> list[str]:
         pattern = self.keys.kinds()
-        for kind in sorted(self.link.call(lambda client: list(client.scan_iter(pattern, 1000)))):
-            for key in self._keys(self.keys.key(kind.decode(), "")):
-                for value in self._values([key]).values():
-                    yield key, value
+        kinds = self.link.call(lambda client: sorted(client.scan_iter(pattern, 1000)))
+        return [key for kind in kinds for key in self._keys(self.keys.key(kind.decode(), ""))]
 
     def revision(self) -> int:
         found = self.link.call(lambda client: client.get(self.keys.revision))
@@ -280,6 +277,7 @@ class RedisStore(StoredEntries):
             if self.token is not None and up - self._renewed_at < RENEW:
                 return True
             keys = [self.keys.lease, self.keys.fence, self.keys.identity]
+            values: list[str | int | bytes]
             values = [self.token or "", LEASE // timedelta(milliseconds=1), self.identity or ""]
             token = self.link.run(scripts.LEAD, keys, values).decode()
             if self.token is not None and not token:

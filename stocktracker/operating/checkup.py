@@ -11,9 +11,7 @@ import socket
 import sqlite3
 import ssl
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import IntEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -25,9 +23,12 @@ from stocktracker.errors import BudgetSpent, FetchError, KeyRejected, Stocktrack
 from stocktracker.fetcher import Fetcher
 from stocktracker.folder import DATABASE
 from stocktracker.model import Ticker
+from stocktracker.operating.findings import Finding, Grade
 from stocktracker.polling.budget import Budget
+from stocktracker.store import Store
 
 ASKED = Ticker("IBM")
+POLLED = "not asked, as a server polls; its Status page says whether the key is accepted"
 KEY_LENGTH = 16
 LITTLE_ROOM, NO_ROOM = 500 << 20, 20 << 20
 AHEAD = timedelta(minutes=2)
@@ -40,21 +41,6 @@ NETWORKED = frozenset({
 })  # fmt: skip
 
 
-class Grade(IntEnum):
-    """How bad; the worst one is the program's exit code."""
-
-    WELL = 0
-    DOUBTFUL = 1
-    WRONG = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    grade: Grade
-    topic: str
-    words: str
-
-
 def examine(
     settings: Settings, folder: Path, secrets: Path, clock: Clock, *, ask: bool = False
 ) -> Iterator[Finding]:
@@ -63,10 +49,9 @@ def examine(
     yield Finding(Grade.WELL, "settings", f"plan {settings.plan.name}, limits {limits}")
     yield from _key(settings, secrets)
     usable = True
-    for finding in _store(folder, settings.store_warn):
+    for finding in _stored(settings, folder, clock):
         usable = usable and finding.grade is not Grade.WRONG
         yield finding
-    yield _clock(folder, clock.now())
     reached = _network(settings)
     yield reached
     if ask:
@@ -85,6 +70,16 @@ def _key(settings: Settings, secrets: Path) -> Iterator[Finding]:
     if secrets.exists() and secrets.stat().st_mode & 0o077:
         words = f"{secrets} can be read by others; close it with chmod 600 {secrets}"
         yield Finding(Grade.DOUBTFUL, "key", words)
+
+
+def _stored(settings: Settings, folder: Path, clock: Clock) -> Iterator[Finding]:
+    if settings.shared is not None:
+        from stocktracker.fleet.fleet_checkup import examine_redis  # noqa: PLC0415
+
+        yield from examine_redis(settings.shared, folder.name, clock)
+        return
+    yield from _store(folder, settings.store_warn)
+    yield _clock(folder, clock.now())
 
 
 def _store(folder: Path, warn_at: int) -> Iterator[Finding]:
@@ -211,9 +206,12 @@ def _ask(settings: Settings, folder: Path, clock: Clock, *, may: bool) -> Findin
         liveness=settings.liveness,
         source="Alpha Vantage",
     )
-    store = DiskStore(folder)
+    store: Store | None = None
     try:
-        Budget(store, settings.limits, clock).spend()
+        store, budget = _budget(settings, folder, clock)
+        if budget is None:
+            return Finding(Grade.DOUBTFUL, "asking", POLLED)
+        budget.spend()
         fetcher.fetch_quote(ASKED)
     except BudgetSpent as fault:
         return Finding(Grade.DOUBTFUL, "asking", f"not asked: {fault.words}")
@@ -224,5 +222,18 @@ def _ask(settings: Settings, folder: Path, clock: Clock, *, may: bool) -> Findin
         return Finding(Grade.WRONG, "asking", fault.words)
     finally:
         fetcher.close()
-        store.close()
+        if store is not None:
+            store.close()
     return Finding(Grade.WELL, "asking", f"one call was spent, and brought {ASKED}'s quote")
+
+
+def _budget(settings: Settings, folder: Path, clock: Clock) -> tuple[Store, Budget | None]:
+    """The store and its budget; none where only the server that polls may spend it."""
+    if settings.shared is None:
+        disk = DiskStore(folder)
+        return disk, Budget(disk, settings.limits, clock)
+    from stocktracker.fleet.membership import join_fleet  # noqa: PLC0415
+
+    member = join_fleet(settings.shared, folder.name, settings.limits, clock)
+    member.store.tend()
+    return member.store, member.budget if member.store.lead() else None

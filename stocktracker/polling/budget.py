@@ -136,18 +136,19 @@ class Budget:
             self._save(self.load_ledger().give_back(sent_at))
 
     def _save(self, ledger: Ledger) -> None:
+        self._store.save_document(DOCUMENT, self.to_document(ledger))
+
+    def to_document(self, ledger: Ledger) -> dict[str, Any]:
+        """A ledger in this machine's uptime, as a store on disk keeps it."""
         uptime = self._clock.uptime()
         closure = ledger.closure
-        self._store.save_document(
-            DOCUMENT,
-            {
-                "boot": uptime.boot,
-                "booted_at": self._booted_at(uptime.elapsed),
-                "taken": list(ledger.taken),
-                "closure": closure
-                and {"window": closure.window.value, "until": closure.until.total_seconds()},
-            },
-        )
+        return {
+            "boot": uptime.boot,
+            "booted_at": self._booted_at(uptime.elapsed),
+            "taken": list(ledger.taken),
+            "closure": closure
+            and {"window": closure.window.value, "until": closure.until.total_seconds()},
+        }
 
     def _shift(self, content: dict[str, Any], boot: str, up: timedelta) -> float:
         """What to add to a stored uptime to have it in this boot's terms."""
