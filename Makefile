@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	&& echo $$p && break; done)
 
-.PHONY: run test check unit soak audit bench simulator screenshots clean help
+.PHONY: run test check unit soak audit bench simulator fleet screenshots clean help
 
 run: $(VENV)/.run  ## start the dashboard on http://127.0.0.1:8501
 	$(BIN)/streamlit run app.py
@@ -36,6 +36,9 @@ bench: $(VENV)/.test  ## measure beside rivals, ten minutes; ARGS="ticks options
 
 simulator: $(VENV)/.run  ## a stand-in for Alpha Vantage on port 8600; PLAN=premium-75 for another plan
 	$(BIN)/python -m stocktracker.simulator --plan $(or $(PLAN),free) --port 8600
+
+fleet: $(VENV)/.run  ## three servers that share a Redis, behind nginx, on http://127.0.0.1:8500
+	$(BIN)/python scripts/fleet.py $(ARGS)
 
 screenshots: $(VENV)/.test  ## make docs/screenshots anew, from the running demo
 	@sh scripts/need-chromium

@@ -45,7 +45,7 @@ def main() -> int:
     command += ["--path", sysconfig.get_path("purelib")]
     for each in EXCEPTIONS:
         command += ["--ignore-vuln", each]
-    return subprocess.run(command, check=False).returncode  # noqa: S603
+    return subprocess.run(command, check=False).returncode
 
 
 if __name__ == "__main__":

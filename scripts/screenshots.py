@@ -52,7 +52,7 @@ def start(port: int, store: str) -> subprocess.Popen[bytes]:
     known = ("STOCKTRACKER_", "ALPHAVANTAGE_", "STREAMLIT_")
     clean = {name: value for name, value in os.environ.items() if not name.startswith(known)}
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
-    return subprocess.Popen(  # noqa: S603
+    return subprocess.Popen(
         command, cwd=ROOT, env={**clean, "STOCKTRACKER_STORE": f"{store}/store"}
     )
 
