@@ -30,6 +30,7 @@ TOPICS = (
     "store",
     "histories",
     "planner",
+    "fleet",
 )
 YEAR_WITHIN = 540.0  # seconds, so that all is done in ten minutes
 GUEST = "market"  # brings its own rows where it is there
