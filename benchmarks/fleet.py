@@ -68,4 +68,4 @@ def _look(viewers: Viewers, ports: dict[str, int], pids: list[int]) -> float:
     answered = sum(each["answered"] for each in told.values())
     for group in ports:
         viewers.close(group)
-    return 1000 * spent / answered
+    return float(1000 * spent / answered)
