@@ -319,6 +319,7 @@ def test_a_redis_that_forgot_is_told_though_others_have_called_since(
         redis.client.restore(key, 0, content, replace=True)
     call_with_another(redis, 5)
     assert follower.left_today() == 25 - 2 - 2 - 5
+    assert taken(redis) == 2 + 2 + 5
 
 
 def test_an_emptied_redis_is_told_though_others_have_called_since(
@@ -470,6 +471,7 @@ class TwoServers(RuleBasedStateMachine):
         self.server.flush()
         no_quiet(self.server)
         self.pair = [process(self.server, TIGHT) for _ in range(2)]
+        assert self.pair[0].store.lead()
         self.seen: dict[str, int] = {}
         self.granted = 0
         self.given_back = 0
