@@ -363,6 +363,16 @@ def test_an_encrypted_redis_is_used_where_its_certificate_is_trusted(tmp_path: P
             redis_store(url).revision()
 
 
+def test_a_redis_at_a_socket_of_this_machine_s_is_used(tmp_path: Path) -> None:
+    socket = tmp_path / "redis.sock"
+    with redis_server(tmp_path / "local", "--unixsocket", str(socket)) as server:
+        store = redis_store(f"unix://{socket}?db=3")
+        store.save_document("note", {"number": 1})
+        assert store.load_document("note") == {"number": 1}
+        assert server.client.dbsize() == 0
+        store.close()
+
+
 # One machine
 
 
