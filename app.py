@@ -18,7 +18,8 @@ from pathlib import Path
 import anyio
 import streamlit as st
 
-from stocktracker import frontend
+from stocktracker import frontend, garbage
+from stocktracker.clock import SystemClock
 from stocktracker.config import load_settings
 from stocktracker.errors import SettingsError, StoreError
 from stocktracker.guard import GUARD
@@ -26,8 +27,10 @@ from stocktracker.journal import tame_libraries
 from stocktracker.markets import BY_SUFFIX, Exchange, calendar
 from stocktracker.routes import SECURITY_HEADERS, make_routes
 from stocktracker.runtime import Runtime, anchor, open_runtime
+from stocktracker.screen.thrift import be_thrifty
 
 FOLDER = Path(__file__).parent
+CLOCK = SystemClock()
 
 
 def stop(words: str) -> None:
@@ -89,14 +92,16 @@ def _look_at(exchange: Exchange, runtime: Runtime) -> None:
 async def serve_runtime(_app: st.App) -> AsyncIterator[dict[str, object]]:
     """One runtime, and so one poller, for every viewer of this server."""
     try:
-        runtime = await anyio.to_thread.run_sync(open_runtime, SETTINGS)
+        runtime = await anyio.to_thread.run_sync(open_runtime, SETTINGS, CLOCK)
     except StoreError as fault:
         stop(fault.words)
     anchor(runtime)
     closing = threading.Event()
-    threading.Thread(
-        target=warm_up, args=[runtime, closing], name="stocktracker-warm-up", daemon=True
-    ).start()
+    for name, work in (
+        ("stocktracker-warm-up", partial(warm_up, runtime, closing)),
+        ("stocktracker-garbage", partial(garbage.look_now_and_then, CLOCK, closing)),
+    ):
+        threading.Thread(target=work, name=name, daemon=True).start()
     if SETTINGS.demo:
         print("stocktracker: no ALPHAVANTAGE_API_KEY, so prices are simulated.", flush=True)  # noqa: T201
     try:
@@ -107,6 +112,7 @@ async def serve_runtime(_app: st.App) -> AsyncIterator[dict[str, object]]:
         await anyio.to_thread.run_sync(runtime.close)
 
 
+be_thrifty(CLOCK)
 app = st.App(
     FOLDER / "stocktracker" / "dashboard.py",
     lifespan=serve_runtime,

@@ -32,6 +32,7 @@ class Tally:
     messages: int = 0
     bytes: int = 0
     references: int = 0
+    wholes: int = 0  # runs of the whole script
     latencies: list[float] = field(default_factory=list)
 
 
@@ -232,6 +233,7 @@ class Browser:
             self._answering = set(fragments)
         else:
             self._answering = {WHOLE}
+            self.tally.wholes += 1
             self._hash = message.new_session.page_script_hash
             self.timers.clear()
 

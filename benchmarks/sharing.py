@@ -22,7 +22,7 @@ PLAN = "premium-75"
 OURS, RIVALS = "ours", ("ttl", "background")
 COUNTS = (1, 10, 100)
 TOGETHER = 10  # up to so many viewers of each may look at the same time
-WINDOW, WINDOW_ALONE = 25.0, 20.0  # seconds; quotes live for 20, and ticks are 5 apart
+WINDOW, WINDOW_ALONE = 21.0, 20.0  # seconds; quotes live for 20, and ticks are 5 apart
 LIST = 5
 FETCHED = r"Fetched at [\d. ]+"
 

@@ -36,7 +36,7 @@ class Cost:
         self.bytes.append(told["bytes"] / told["ticks"])
 
 
-def measure(seconds: float = 1.0, blocks: int = 4) -> list[Row]:
+def measure(seconds: float = 1.0, blocks: int = 3) -> list[Row]:
     """The blocks of all servers take turns, so that a noisy minute is everybody's."""
     with ExitStack() as stack:
         servers = dict(_started(stack))

@@ -212,6 +212,7 @@ def _told(tabs: Sequence[Browser]) -> dict[str, Any]:
         "bytes": sum(tab.tally.bytes for tab in tabs),
         "messages": sum(tab.tally.messages for tab in tabs),
         "references": sum(tab.tally.references for tab in tabs),
+        "wholes": sum(tab.tally.wholes for tab in tabs),
         "noted": [each for tab in tabs for each in tab.noted],
     }
 

@@ -14,6 +14,7 @@ from stocktracker import gate
 from stocktracker.model import Feed
 from stocktracker.screen import header, keyboard, refresh, tables, ui, watchlist_view
 from stocktracker.screen.keyboard import Key
+from stocktracker.screen.turns import turn
 
 PAGES = Path(__file__).parent.parent / "pages"
 ASSETS = Path(__file__).parent.parent / "assets"
@@ -65,4 +66,5 @@ def main() -> None:
     page.run()
 
 
-main()
+with turn():
+    main()

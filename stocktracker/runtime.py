@@ -80,6 +80,7 @@ class Runtime:
         self.settings = parts.settings
         self.board = parts.board
         self._watchlists: tuple[Uptime, Watchlists] | None = None
+        self._rows: tuple[Snapshot, timedelta, dict[Ticker, Row]] | None = None
         self._allowance: tuple[Ledger, timedelta, Allowance] | None = None
 
     def now(self) -> datetime:
@@ -108,16 +109,26 @@ class Runtime:
         return self.board.read()
 
     def read_rows(self, tickers: Iterable[Ticker]) -> list[Row]:
-        """What is known of each ticker now."""
-        now, snapshot = self.now(), self.board.read()
-        return make_rows(
-            snapshot,
-            tickers,
-            now,
-            turn=self.read_turn(),
-            always=self._parts.knowledge.always,
-            is_open=lambda ticker: calendar_of(ticker).is_open(now),
-        )
+        """What is known of each ticker now; made a few times a second at most, for all viewers."""
+        snapshot, up = self.board.read(), self._parts.clock.uptime().elapsed
+        held = self._rows
+        if held is None or held[0] is not snapshot or up - held[1] >= RECKON_AGAIN:
+            held = self._rows = snapshot, up, {}
+        known = held[2]
+        chosen = list(tickers)
+        missing = [ticker for ticker in chosen if ticker not in known]
+        if missing:
+            now = self.now()
+            made = make_rows(
+                snapshot,
+                missing,
+                now,
+                turn=self.read_turn(),
+                always=self._parts.knowledge.always,
+                is_open=lambda ticker: calendar_of(ticker).is_open(now),
+            )
+            known.update(zip(missing, made, strict=True))
+        return [known[ticker] for ticker in chosen]
 
     def read_turn(self) -> timedelta:
         """How long one round over everything that is watched takes."""

@@ -306,6 +306,62 @@ def test_a_redis_that_went_back_is_told_the_calls_that_it_forgot(
     assert leader.left_today() == follower.left_today() == 21
 
 
+def test_a_redis_that_forgot_is_told_though_others_have_called_since(
+    by_the_day: tuple[Process, Process], redis: RedisServer
+) -> None:
+    """So that it has changed more often than it had, as who was cut off knows it."""
+    leader, follower = by_the_day
+    spend_some(leader, 2)
+    before = redis.client.dump(KEYS.calls), redis.client.dump(KEYS.budget)
+    spend_some(leader, 2)
+    assert follower.left_today() == 21
+    for key, content in zip((KEYS.calls, KEYS.budget), before, strict=True):
+        redis.client.restore(key, 0, content, replace=True)
+    call_with_another(redis, 5)
+    assert follower.left_today() == 25 - 2 - 2 - 5
+    assert taken(redis) == 2 + 2 + 5
+
+
+def test_an_emptied_redis_is_told_though_others_have_called_since(
+    by_the_day: tuple[Process, Process], redis: RedisServer
+) -> None:
+    leader, follower = by_the_day
+    leader.budget.close(Window.DAY)
+    leader.budget.reopen()
+    spend_some(leader, 2)
+    assert follower.left_today() == 23
+    leader.budget.give_back(SystemClock().uptime().elapsed)
+    leader.budget.give_back(SystemClock().uptime().elapsed)
+    leader.budget.close(Window.DAY)  # which is all that the follower knows of
+    assert follower.budget.allowance().refused is Window.DAY
+    redis.flush()
+    no_quiet(redis)
+    call_with_another(redis, 20)
+    assert follower.budget.allowance().refused is Window.DAY
+
+
+def call_with_another(redis: RedisServer, count: int) -> None:
+    """A server that has just started, and knows of nothing."""
+    redis.client.delete(KEYS.lease)
+    fresh = process(redis, parse_limits("25/day"))
+    assert fresh.store.lead()
+    spend_some(fresh, count)
+    fresh.store.close()
+
+
+def test_a_refusal_that_redis_forgot_is_told(
+    by_the_day: tuple[Process, Process], redis: RedisServer
+) -> None:
+    leader, follower = by_the_day
+    leader.budget.load_ledger()
+    before = redis.client.dump(KEYS.budget)
+    leader.budget.close(Window.DAY)
+    assert follower.budget.allowance().refused is Window.DAY
+    redis.client.restore(KEYS.budget, 0, before, replace=True)
+    assert follower.budget.allowance().refused is Window.DAY
+    assert leader.budget.allowance().refused is Window.DAY
+
+
 def test_a_refusal_is_told_too(by_the_day: tuple[Process, Process], redis: RedisServer) -> None:
     leader, follower = by_the_day
     leader.budget.close(Window.DAY)
@@ -383,11 +439,15 @@ def test_calls_are_not_forgotten_and_nobody_waits_longer_when_redis_s_clock_is_s
     for call, score in redis.client.zrange(KEYS.calls, 0, -1, withscores=True):
         redis.client.zadd(KEYS.calls, {call: score - by / (MILLI / 1000)})
     found.store.fleet._ahead -= by
-    with pytest.raises(BudgetSpent):
-        found.budget.spend()
+    for _ in range(2):
+        with pytest.raises(BudgetSpent):
+            found.budget.spend()
+        redis.client.hset(KEYS.budget, "quiet_until", 0)
     allowance = found.budget.allowance()
     assert allowance.possible == 0
     assert allowance.next_at - SystemClock().now() <= MINUTE + margin(MINUTE) + SECOND
+    seconds, _ = redis.client.time()
+    assert redis.client.zcount(KEYS.calls, (seconds + 2) * 1_000_000, "+inf") == 0
     found.store.close()
 
 
@@ -411,6 +471,7 @@ class TwoServers(RuleBasedStateMachine):
         self.server.flush()
         no_quiet(self.server)
         self.pair = [process(self.server, TIGHT) for _ in range(2)]
+        assert self.pair[0].store.lead()
         self.seen: dict[str, int] = {}
         self.granted = 0
         self.given_back = 0
@@ -431,6 +492,15 @@ class TwoServers(RuleBasedStateMachine):
             return
         self.granted += count
         self.look()
+
+    @rule(who=st.integers(0, 1), count=st.integers(1, 2))
+    def spend_as_soon_as_it_is_possible(self, who: int, count: int) -> None:
+        for _ in range(60):
+            before = self.granted
+            self.spend(who, count)
+            if self.granted > before or self.pair[who].store.token is None:
+                return
+            threading.Event().wait(0.004)
 
     @rule(who=st.integers(0, 1))
     def lead(self, who: int) -> None:

@@ -15,15 +15,17 @@ from stocktracker.cache import DiskStore, open_store
 from stocktracker.clock import SystemClock
 from stocktracker.errors import StoreError, Window
 from stocktracker.fleet.fleet_budget import FleetBudget
+from stocktracker.fleet.fleet_checkup import examine_redis
 from stocktracker.fleet.keys import Keys
 from stocktracker.fleet.redis_store import RedisStore
 from stocktracker.fleet.url import parse_url
 from stocktracker.model import Attempt, Feed, Outcome, Record, Ticker
+from stocktracker.operating.findings import Grade
 from stocktracker.operating.migration import STAYS, migrate
 from stocktracker.plans import parse_limits
 from stocktracker.polling.budget import Budget
 from tests.fleet import begin_ledger, redis_store
-from tests.helpers import daily, quote, utc
+from tests.helpers import FakeClock, daily, quote, utc
 from tests.redis_server import RedisServer, redis_server
 from tests.server import free_port
 from tests.test_operating import operate
@@ -250,3 +252,18 @@ def test_check_says_what_is_wrong_with_a_store_on_redis(
     assert (found, words in said) == (code, True), said
     assert ("as Redis's does" in said) == (code == 1 or how is told_to_forget)
     assert ("appendonly is off" in said) == (how in (as_it_comes, told_to_forget))
+
+
+@pytest.mark.parametrize(
+    ("start", "words"),
+    [
+        ("2001-01-01T00:00", "behind Redis's: one is wrong"),
+        ("2101-01-01T00:00", "ahead of Redis's"),
+    ],
+)
+def test_check_says_that_a_clock_is_far_from_redis_s(
+    start: str, words: str, redis: RedisServer
+) -> None:
+    *_, finding = examine_redis(parse_url(redis.url), SOURCE, FakeClock(start))
+    assert (finding.grade, finding.topic) == (Grade.DOUBTFUL, "clock")
+    assert words in finding.words

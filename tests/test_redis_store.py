@@ -23,7 +23,7 @@ from stocktracker.watchlists import Watchlists, create, to_document
 from tests.fleet import redis_store
 from tests.helpers import quote, utc
 from tests.redis_server import RedisServer, redis_server
-from tests.server import ROOT, until
+from tests.server import ROOT, free_port, until
 
 IBM = Ticker("IBM")
 NOW = utc("2026-11-23T15:00")
@@ -339,6 +339,38 @@ def test_the_password_is_in_no_fault(tmp_path: Path) -> None:
     for fault in told:
         assert "opensesame" not in f"{fault!r} {fault.__cause__!r}"
         assert "WrongOne" not in f"{fault!r} {fault.__cause__!r}"
+
+
+def test_an_encrypted_redis_is_used_where_its_certificate_is_trusted(tmp_path: Path) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+         "-nodes", "-keyout", str(key), "-out", str(certificate), "-days", "2",
+         "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"],
+        check=True,
+        capture_output=True,
+    )  # fmt: skip
+    port = free_port()
+    options = ("--tls-port", str(port), "--tls-auth-clients", "no", "--tls-cert-file",
+               str(certificate), "--tls-key-file", str(key))  # fmt: skip
+    with redis_server(tmp_path / "encrypted", *options):
+        url = f"rediss://127.0.0.1:{port}"
+        store = redis_store(f"{url}?ssl_ca_certs={certificate}")
+        store.save_document("note", {"number": 1})
+        assert store.load_document("note") == {"number": 1}
+        store.close()
+        with pytest.raises(StoreError, match="cannot be reached"):
+            redis_store(url).revision()
+
+
+def test_a_redis_at_a_socket_of_this_machine_s_is_used(tmp_path: Path) -> None:
+    socket = tmp_path / "redis.sock"
+    with redis_server(tmp_path / "local", "--unixsocket", str(socket)) as server:
+        store = redis_store(f"unix://{socket}?db=3")
+        store.save_document("note", {"number": 1})
+        assert store.load_document("note") == {"number": 1}
+        assert server.client.dbsize() == 0
+        store.close()
 
 
 # One machine

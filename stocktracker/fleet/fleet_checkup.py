@@ -1,6 +1,6 @@
 """What is wrong with a store on Redis, in words: whether it is there, and keeps what it has.
 
-Looks, and changes nothing but the probe.
+Looks, and changes nothing but the probe; a store that is new gets its identity by that.
 """
 
 from __future__ import annotations

@@ -9,8 +9,10 @@ import streamlit as st
 from stocktracker import encoding, wording
 from stocktracker.model import Ticker
 from stocktracker.palette import DARK, LIGHT, Scheme, with_scheme
+from stocktracker.rows import Row
 from stocktracker.runtime import Runtime
 from stocktracker.screen import ui
+from stocktracker.screen.sharing import Shared
 from stocktracker.screen.tables import Cells, cards, cells_of, quote_columns, quote_table, tile
 
 TILES = 5
@@ -19,8 +21,18 @@ KEPT = 1500  # lists of tickers, each with what is shown of them; some 20 kB eac
 
 def draw(runtime: Runtime, tickers: Sequence[Ticker]) -> None:
     """Tiles, table, cards, and what went wrong."""
-    shown = [cells_of(row) for row in runtime.read_rows(tickers)]
-    _draw(encoding.encode_key(shown), ui.scheme().value, shown, dark=ui.is_dark())
+    rows = tuple(runtime.read_rows(tickers))
+    key, shown = _cells.get(tuple(tickers), rows, lambda: _keyed(rows))
+    _draw(key, ui.scheme().value, shown, dark=ui.is_dark())
+
+
+def _keyed(rows: Sequence[Row]) -> tuple[bytes, list[Cells]]:
+    """What is shown of these, and what tells it from anything else."""
+    shown = [cells_of(row) for row in rows]
+    return encoding.encode_key(shown), shown
+
+
+_cells: Shared[tuple[bytes, list[Cells]]] = Shared(KEPT)
 
 
 @st.cache_data(show_spinner=False, max_entries=KEPT)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import wraps
 
 import streamlit as st
 
@@ -13,6 +14,7 @@ from stocktracker.model import Feed, Ticker, Want
 from stocktracker.plans import Liveness
 from stocktracker.runtime import Runtime
 from stocktracker.screen import ui
+from stocktracker.screen.turns import turn
 
 INTERVALS = {"Auto": None, "2 s": 2, "5 s": 5, "15 s": 15, "30 s": 30, "60 s": 60}
 # Seconds between two refreshes: while something is about to come for the first time, at the least
@@ -95,7 +97,13 @@ def is_pending(runtime: Runtime, seen: Snapshot | None = None) -> bool:
 
 def live_fragment(draw: Callable[[], None], seconds: int | None) -> None:
     """Run `draw` now and every so many seconds, by itself."""
-    st.fragment(gate.hold(draw), run_every=seconds)()
+
+    @wraps(draw)  # Streamlit tells fragments apart by their names
+    def draw_in_turn() -> None:
+        with turn():
+            draw()
+
+    st.fragment(gate.hold(draw_in_turn), run_every=seconds)()
 
 
 def rerun_when_settled(
