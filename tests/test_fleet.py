@@ -10,7 +10,7 @@ import json
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -301,9 +301,10 @@ def shows(runtime: Runtime, *tickers: Ticker) -> bool:
     return all(runtime.board.read_quote(ticker) is not None for ticker in tickers)
 
 
-def stamp(runtime: Runtime, ticker: Ticker) -> object:
+def stamp(runtime: Runtime, ticker: Ticker) -> datetime | None:
+    """When its quote came; by night the price itself may stand still."""
     quote = runtime.board.read_quote(ticker)
-    return quote and (quote.trading_day, quote.as_of, quote.price)
+    return quote and quote.fetched_at
 
 
 def test_two_servers_cost_what_one_costs_and_show_the_same(house: Fleet) -> None:
@@ -396,6 +397,12 @@ def test_a_redis_that_answers_nothing_keeps_no_page_and_nobody_polls(
     assert house.refusals() == 0
 
 
+def no_call_is_forgotten_and_none_counts_twice(house: Fleet, server: RedisServer) -> None:
+    """Within a minute, which is the longest limit here. A call is taken before it is made."""
+    assert house.calls() <= server.client.zcard(house.keys.calls)
+    until(lambda: server.client.zcard(house.keys.calls) == house.calls(), within=3)
+
+
 def flushed(server: RedisServer) -> None:
     server.flush()
 
@@ -421,7 +428,7 @@ def test_an_emptied_redis_gets_all_back_and_no_call_is_forgotten(
         until(lambda: redis_of_its_own.client.exists(house.keys.identity), within=5)
         leader = the_leader(*servers, within=REPLACED_WITHIN)
         until(lambda: all(stamp(each, IBM) not in before for each in servers), within=15)
-        assert redis_of_its_own.client.zcard(house.keys.calls) == house.calls()
+        no_call_is_forgotten_and_none_counts_twice(house, redis_of_its_own)
         for each in servers:
             assert each.read_watchlists().names == ["Tech"]
             assert not each.read().poll.store_fault
@@ -478,9 +485,13 @@ def watched_over(tmp_path: Path) -> Iterator[tuple[RedisServer, RedisServer, str
         with subprocess.Popen(
             [need_redis(), str(folder / "sentinel.conf"), "--sentinel"], stdout=subprocess.DEVNULL
         ) as sentinel:
-            until(lambda: two.client.info("replication")["master_link_status"] == "up", within=15)
-            yield one, two, f"redis+sentinel://{LOOPBACK}:{port}/main"
-            sentinel.kill()
+            try:
+                until(
+                    lambda: two.client.info("replication")["master_link_status"] == "up", within=15
+                )
+                yield one, two, f"redis+sentinel://{LOOPBACK}:{port}/main"
+            finally:
+                sentinel.kill()
 
 
 def test_a_replica_that_takes_over_is_found_and_no_call_is_forgotten(
@@ -499,7 +510,7 @@ def test_a_replica_that_takes_over_is_found_and_no_call_is_forgotten(
         until(lambda: two.client.info("replication")["role"] == "master", within=20)
         the_leader(*servers, within=REPLACED_WITHIN)
         until(lambda: all(stamp(each, IBM) not in before for each in servers), within=20)
-        assert two.client.zcard(house.keys.calls) == house.calls()
+        no_call_is_forgotten_and_none_counts_twice(house, two)
         assert house.refusals() == 0
 
 
