@@ -23,6 +23,7 @@ import requests
 import yaml
 
 from stocktracker.config import NAMES
+from tests.namespaces import need_namespaces, open_up
 from tests.server import LOOPBACK, ROOT, free_port, until
 from tests.test_deploy import NGINX, make_certificate
 
@@ -72,32 +73,13 @@ def test_it_runs_as_nobody_in_particular() -> None:
     assert order.index("USER") > max(place for place, word in enumerate(order) if word == "RUN")
 
 
-def open_up(folder: Path) -> str:
-    """Commands that let everybody in to a folder below one that is its owner's alone, in this mount
-    namespace: an interpreter may live in root's home."""
-    closed = [each for each in folder.parents if not each.stat().st_mode & 0o001]
-    if not closed:
-        return ""
-    top, aside = closed[-1], f"/mnt/{folder.name}"
-    return f"""
-mkdir -p {aside}
-mount --bind {folder} {aside}
-mount -t tmpfs -o mode=0755 tmpfs {top}
-mkdir -p {folder}
-mount --bind {aside} {folder}
-"""
-
-
 @pytest.fixture(scope="module")
 def contained() -> Iterator[tuple[int, Path]]:
     """The image's command, in a mount namespace whose root is read-only, as its user.
 
     Its port, and the folder that is its /var/lib/stocktracker.
     """
-    if os.geteuid() != 0 or shutil.which("unshare") is None or shutil.which("setpriv") is None:
-        pytest.skip("only root can give up what root may")
-    if subprocess.run(["unshare", "-m", "true"], check=False, capture_output=True).returncode:
-        pytest.skip("no namespaces here")
+    need_namespaces()
     port = free_port()
     _, *arguments = listed("CMD")
     run = shlex.join([sys.executable, "-m", "streamlit", *arguments, f"--server.port={port}"])

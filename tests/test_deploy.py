@@ -1,7 +1,7 @@
 """The shipped nginx site and systemd unit: nginx in front of the real program, on loopback.
 
 The site is the file of deploy/ itself; only names, ports and the certificate are put in, as its
-reader would. The unit is checked by systemd's own tool, as there is no systemd to start it.
+reader would. The unit is checked by systemd's own tool; tests/test_service.py starts it.
 """
 
 from __future__ import annotations
