@@ -20,7 +20,7 @@ from stocktracker.errors import SettingsError, StoreError
 from stocktracker.operating.checkup import examine
 from stocktracker.operating.copies import backup, restore
 from stocktracker.operating.findings import Grade
-from stocktracker.operating.migration import migrate
+from stocktracker.operating.migration import Place, migrate
 from stocktracker.runtime import source_folder
 
 SECRETS = Path(__file__).parent.parent / ".streamlit" / "secrets.toml"
@@ -28,6 +28,7 @@ ON_REDIS = (
     "The store is on Redis. `migrate` to a folder is its backup, and `migrate` to an empty Redis "
     "brings it back."
 )
+SETTINGS = "settings"
 SIGNS = {Grade.WELL: "well", Grade.DOUBTFUL: "doubtful", Grade.WRONG: "WRONG"}
 
 
@@ -57,12 +58,21 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
 def _act(asked: argparse.Namespace, settings: Settings, folder: Path) -> str:
     """Do it; what was done, in words. Raises SettingsError and StoreError."""
     if asked.command == "migrate":
-        source, target = (parse_store(getattr(asked, end), end.upper()) for end in ("from", "to"))
+        source, target = (_end(asked, name, settings) for name in ("from", "to"))
         return migrate(source, target, folder.name, settings.limits, SystemClock())
     if settings.shared is not None:
         raise StoreError(ON_REDIS)
     act = {"backup": backup, "restore": restore}[asked.command]
     return act(folder, asked.file)
+
+
+def _end(asked: argparse.Namespace, name: str, settings: Settings) -> Place:
+    """One of two stores. An address on the command line can be seen by all who list processes; so a
+    password is read from where the settings are."""
+    text = getattr(asked, name)
+    if text == SETTINGS:
+        return settings.store, settings.shared
+    return parse_store(text, name.upper())
 
 
 def _say(grade: Grade, topic: str, words: str) -> None:
@@ -83,7 +93,9 @@ def _parser() -> argparse.ArgumentParser:
     moving = commands.add_parser("migrate", help="move the store, while no server runs on it")
     for name, text in (("from", "where it is"), ("to", "where it is to be, and nothing is yet")):
         moving.add_argument(
-            name, metavar=name.upper(), help=f"{text}: a folder or a redis:// address"
+            name,
+            metavar=name.upper(),
+            help=f"{text}: a folder, a redis:// address, or `{SETTINGS}` for STOCKTRACKER_STORE",
         )
     return parser
 

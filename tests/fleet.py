@@ -39,7 +39,7 @@ def redis_store(server: RedisServer | str, source: str = "test") -> RedisStore:
     """One more process on that server. It tells the time by the machine, as Redis does."""
     url = server if isinstance(server, str) else server.url
     clock = SystemClock()
-    return RedisStore(Link(parse_url(url)), source, clock, FleetClock(clock))
+    return RedisStore(Link(parse_url(url), clock), source, clock, FleetClock(clock))
 
 
 def begin_ledger(server: RedisServer, source: str = "test") -> None:

@@ -190,6 +190,9 @@ def test_moving_is_a_command_and_tells_no_password(folder: Path, tmp_path: Path)
         url = server.url.replace("://", "://:opensesame@")
         code, said = operate(folder, "migrate", folder, url)
         assert (code, "entries and 3 calls" in said) == (0, True), said
+        back = tmp_path / "there again"
+        code, said = operate(folder, "migrate", "settings", back, STOCKTRACKER_STORE=url)
+        assert (code, "entries and 3 calls" in said) == (0, True), said
         code, again = operate(folder, "migrate", folder, url)
         assert (code, "is not empty" in again) == (2, True), again
         wrong = url.replace("opensesame", "WrongOne")

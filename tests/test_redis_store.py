@@ -23,7 +23,8 @@ from stocktracker.watchlists import Watchlists, create, to_document
 from tests.fleet import redis_store
 from tests.helpers import quote, utc
 from tests.redis_server import RedisServer, redis_server
-from tests.server import ROOT, free_port, until
+from tests.relay import relay_to
+from tests.server import LOOPBACK, ROOT, free_port, until
 
 IBM = Ticker("IBM")
 NOW = utc("2026-11-23T15:00")
@@ -274,6 +275,24 @@ def test_no_page_waits_for_a_redis_that_is_away_and_it_comes_back(
     until(lambda: _is_back(store), within=10)
     store.load(Feed.QUOTE, IBM)
     store.close()
+
+
+def test_no_page_waits_for_a_redis_that_answers_late_each_time(redis: RedisServer) -> None:
+    with relay_to(redis.port) as line:
+        store = redis_store(f"redis://{LOOPBACK}:{line.port}")
+        store.tend()
+        assert store.load(Feed.QUOTE, IBM) is None
+        line.delay = 0.7
+        clock, started = SystemClock(), SystemClock().uptime().elapsed
+        assert store.load(Feed.QUOTE, IBM) is None, "this one has waited, and has its answer"
+        for read in READS.values():
+            with pytest.raises(StoreError, match="takes long to answer"):
+                read(store)
+        assert clock.uptime().elapsed - started < PAGE_WAITS + HEAD_START
+        line.delay = 0.0
+        until(lambda: _is_back(store), within=10)
+        assert store.load(Feed.QUOTE, IBM) is None
+        store.close()
 
 
 def _is_back(store: RedisStore) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import redis
@@ -18,6 +19,7 @@ from redis.client import PubSub
 from redis.retry import Retry
 from redis.sentinel import MasterNotFoundError, Sentinel
 
+from stocktracker.clock import Clock
 from stocktracker.errors import StoreError
 from stocktracker.fleet.url import StoreUrl
 
@@ -27,6 +29,7 @@ T = TypeVar("T")
 
 CONNECT_WITHIN = 0.5  # seconds
 ANSWER_WITHIN = 1.0
+SLOW = timedelta(milliseconds=500)
 # Three sentinels that are gone, and a master that does not answer, take a page 1.5 s.
 SENTINEL_WITHIN, MASTER_CONNECT_WITHIN, MASTER_ANSWER_WITHIN = 0.15, 0.25, 0.7
 
@@ -37,9 +40,10 @@ LINE_FAULTS = (faults.RedisError, OSError, ValueError)  # of a line that is list
 class Link:
     """One Redis server. Safe to use from any thread."""
 
-    def __init__(self, url: StoreUrl) -> None:
+    def __init__(self, url: StoreUrl, clock: Clock) -> None:
         """Connects when it is first used."""
         self.url = url
+        self._clock = clock
         self._client = _client(url)
         self._scripts: dict[str, Any] = {}
         self._broken: str | None = None
@@ -66,6 +70,7 @@ class Link:
         """
         if self._broken is not None and not even_if_broken:
             raise StoreError(self._broken)
+        began = self._clock.uptime().elapsed
         try:
             found = action(self._client)
         except (faults.ConnectionError, faults.TimeoutError, faults.ReadOnlyError) as fault:
@@ -75,7 +80,10 @@ class Link:
             raise StoreError(words) from fault
         except faults.RedisError as fault:
             raise StoreError(f"Redis at {self.url} {_refused(fault)}.") from fault
-        if self._broken is not None:
+        if self._clock.uptime().elapsed - began > SLOW:
+            # Of a server that answers late each command alone would be borne, and a page has many.
+            self._broken = f"Redis at {self.url} takes long to answer."
+        elif self._broken is not None:
             self._broken = None
             self.mends += 1
         return found

@@ -24,7 +24,7 @@ FAR = timedelta(seconds=10)
 
 def examine_redis(url: StoreUrl, source: str, clock: Clock) -> Iterator[Finding]:
     """One finding at a time; the last is about the clock, where Redis answers."""
-    store = RedisStore(Link(url), source, clock, FleetClock(clock))
+    store = RedisStore(Link(url, clock), source, clock, FleetClock(clock))
     try:
         store.tend()
         facts: Mapping[str, Any] = store.link.call(lambda client: client.info())

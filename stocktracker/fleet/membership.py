@@ -35,6 +35,6 @@ class Membership:
 def join_fleet(url: StoreUrl, source: str, limits: Sequence[Limit], clock: Clock) -> Membership:
     """Connects to nothing yet, so that a server starts also while Redis is away."""
     fleet = FleetClock(clock)
-    store = RedisStore(Link(url), source, clock, fleet)
+    store = RedisStore(Link(url, clock), source, clock, fleet)
     who = f"{platform.node()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
     return Membership(store, FleetBudget(store, limits, clock), fleet, Listener(store), who)
