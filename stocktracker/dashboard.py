@@ -46,7 +46,14 @@ def main() -> None:
     runtime = ui.current_runtime()
     with st.sidebar:
         watchlist_view.choose(runtime)
-        tickers = ui.choose_tickers(runtime)
+        place = st.container()
+        # A page for nothing chosen ends the run, and nothing could be drawn after it.
+        is_first = ui.is_first_look() and bool(ui.chosen())
+        if is_first:
+            tickers = ui.chosen()
+        else:
+            with place:
+                tickers = ui.choose_tickers(runtime)
         if keyboard.take(Key.PAUSE):
             refresh.toggle_pause()
         refresh.choose_refresh()
@@ -63,7 +70,13 @@ def main() -> None:
         runtime.load_stored(ticker, [Feed.QUOTE])  # for the strip's age, before the page is drawn
     header.make_place()
     keyboard.show_help()
-    page.run()
+    try:
+        page.run()
+    finally:
+        if is_first:
+            # A browser draws what comes first, and the list of tickers takes it half a second.
+            with place:
+                ui.choose_tickers(runtime)
 
 
 with turn():

@@ -137,6 +137,11 @@ def _refusal(text: str, listing: Listing | None) -> str:
     return f"{wording.escape_markdown(ticker)} is not followed here."
 
 
+def is_first_look() -> bool:
+    """Whether this viewer has not been offered anything to choose from."""
+    return OFFERED not in st.session_state
+
+
 def is_listing_to_offer(runtime: Runtime) -> bool:
     """Whether there is a listing that this viewer has not been offered."""
     listing = runtime.read().listing
