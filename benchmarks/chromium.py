@@ -26,7 +26,7 @@ class Visits:
     again: list[float] = field(default_factory=list)
 
 
-def visit(urls: dict[str, str], times: int = 3) -> dict[str, Visits]:
+def visit(urls: dict[str, str], times: int = 2) -> dict[str, Visits]:
     """By name; they take turns. Nothing where there is no Chromium; CHROMIUM can say where."""
     path = os.environ.get("CHROMIUM") or shutil.which("chromium")
     if path is None:

@@ -47,9 +47,8 @@ def main() -> None:
     with st.sidebar:
         watchlist_view.choose(runtime)
         place = st.container()
-        # A page for nothing chosen ends the run, and nothing could be drawn after it.
-        is_first = ui.is_first_look() and bool(ui.chosen())
-        if is_first:
+        is_later = ui.offers_later(runtime)
+        if is_later:
             tickers = ui.chosen()
         else:
             with place:
@@ -73,7 +72,7 @@ def main() -> None:
     try:
         page.run()
     finally:
-        if is_first:
+        if is_later:
             # A browser draws what comes first, and the list of tickers takes it half a second.
             with place:
                 ui.choose_tickers(runtime)

@@ -14,8 +14,10 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.MultiSelect_pb2 import MultiSelect
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 
+from stocktracker.screen.refresh import PENDING_TICK
 from tests.server import App, Session, starting_apps, until
 
+FIVE = ("AAPL", "MSFT", "NVDA", "AMZN", "GOOGL")
 CHOICES = {
     "listed": (
         ["KO", "IBM"],
@@ -126,3 +128,24 @@ def test_what_there_is_to_choose_from_is_sent_once_whatever_is_chosen_for_the_vi
 
 def messages(tab: Session) -> list[ForwardMsg]:
     return [ForwardMsg.FromString(message) for message in tab.received]
+
+
+def test_a_page_that_has_all_it_waits_for_is_drawn_once_and_looks_at_its_own_pace(
+    demo: App,
+) -> None:
+    """The list comes last in the first run, and nothing is drawn anew for its sake."""
+    with Session(demo, "tickers=KO&tickers=IBM") as first:
+        until(lambda: first.tick() or min(first.timers.values()) > PENDING_TICK, within=20)
+        with Session(demo, "tickers=KO&tickers=IBM") as tab:
+            assert min(tab.timers.values()) > PENDING_TICK
+            assert len(tab.multiselects()) == 1
+            tab.tick()
+            assert len(tab.multiselects()) == 1
+
+
+def test_a_link_with_too_many_tickers_has_only_so_many_watched(tmp_path: Path) -> None:
+    with starting_apps(tmp_path) as start:
+        app = start(STOCKTRACKER_MAX_TICKERS="3")
+        with Session(app, "&".join(f"tickers={ticker}" for ticker in FIVE)):
+            until(lambda: app.price("AAPL"), within=20)
+            assert app.metric("watched_tickers") == 3

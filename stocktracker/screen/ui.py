@@ -88,7 +88,7 @@ def choose_tickers(runtime: Runtime) -> list[Ticker]:
     # browser has drawn the list: it would draw an empty one, and report that with the next key.
     # The default is sent every time. It stays what it was at first, because the half a megabyte
     # of the list is sent anew with another one, and once drawn the list keeps its value.
-    first = _tickers(st.session_state[FIRST], listing)[:most]
+    first = _tickers(st.session_state[FIRST], listing)
     default = _labels(first, listing, most)
     # A message with a value is another one than that without: what there is to choose from is not
     # part of it, lest all of it be sent again. The next look offers it, from the browser's memory.
@@ -137,9 +137,17 @@ def _refusal(text: str, listing: Listing | None) -> str:
     return f"{wording.escape_markdown(ticker)} is not followed here."
 
 
-def is_first_look() -> bool:
-    """Whether this viewer has not been offered anything to choose from."""
-    return OFFERED not in st.session_state
+def offers_later(runtime: Runtime) -> bool:
+    """Whether the list comes after the page in this run, as it is this viewer's first.
+
+    What is about to be offered counts as offered meanwhile. A page for nothing chosen ends the run,
+    so there it comes before.
+    """
+    if OFFERED in st.session_state or not chosen():
+        return False
+    listing = runtime.read().listing
+    st.session_state[OFFERED] = None if listing is None else listing.fetched_at
+    return True
 
 
 def is_listing_to_offer(runtime: Runtime) -> bool:
@@ -154,9 +162,8 @@ def begin_choice(runtime: Runtime) -> None:
         linked = st.query_params.get_all(PARAMETER)
         default = runtime.read_watchlists().default_tickers or DEFAULTS
         texts = linked if PARAMETER in st.query_params else default
-        st.session_state[FIRST] = st.session_state["chosen"] = _tickers(
-            texts, runtime.read().listing
-        )
+        first = _tickers(texts, runtime.read().listing)[: runtime.settings.max_tickers]
+        st.session_state[FIRST] = st.session_state["chosen"] = first
     if PICKER not in st.session_state and chosen() != st.session_state[FIRST]:
         # Streamlit also forgets what a widget held that the browser had not drawn yet when it asked
         # for another page. The first choice needs no value: it is the default.
