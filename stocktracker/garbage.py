@@ -3,7 +3,8 @@
 Python looks through all there are whenever enough new ones have outlived a while. A viewer's
 session is a thousand of them, so with hundreds of viewers that is half a second in which nobody is
 answered, several times in ten seconds. Here it is one look a minute, or as seldom as keeps it below
-a hundredth of the time; what was made lately is looked through as ever.
+a thousandth of the time: a session that ends leaves next to nothing that only a look would find.
+What was made lately is looked through as ever.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from stocktracker.clock import Clock
 
 YOUNG, MIDDLE, NEVER = 10_000, 20, 1_000_000
 LEAST = timedelta(minutes=1)  # between two looks
-SHARE = 100  # of the time, one part
+SHARE = 1000  # of the time, one part
 
 
 def pause_after(took: timedelta) -> timedelta:
