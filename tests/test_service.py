@@ -18,8 +18,8 @@ from tests.server import LOOPBACK, ROOT, free_port, until
 UNIT = (ROOT / "deploy" / "stocktracker.service").read_text(encoding="utf-8")
 SYSTEMD = shutil.which("systemd", path="/lib/systemd:/usr/lib/systemd")
 TARGET = "[Unit]\nDefaultDependencies=no\nWants=stocktracker.service\n"
-# What is not tried: systemd cannot make a file system for credentials within a namespace, and the
-# interpreter of this checkout may live in root's home, which the unit hides.
+# What is not tried: systemd cannot make a file system for credentials within a namespace. And the
+# unit hides homes and /tmp, where this checkout and its interpreter may live.
 LEFT_OUT = (
     "LoadCredential=secrets.toml:/etc/stocktracker/secrets.toml\n",
     "Environment=STOCKTRACKER_SECRETS=%d/secrets.toml\n",
@@ -64,6 +64,7 @@ exec {SYSTEMD} --system --unit=go.target --show-status=no
             "/opt/stocktracker": str(ROOT),
             "run app.py": f"run app.py --server.port={self.port}",
             "ProtectHome=yes": "ProtectHome=no",
+            "PrivateTmp=yes": "PrivateTmp=no",
             "[Unit]\n": "[Unit]\nDefaultDependencies=no\n",
             "[Service]\n": f"[Service]\n{output}{more}",
             **dict.fromkeys(LEFT_OUT, ""),
