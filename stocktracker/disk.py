@@ -19,7 +19,7 @@ class BytesDisk(diskcache.Disk):  # type: ignore[misc]
     """Rows are text keys and bytes inside the database; any other row is refused on reading."""
 
     def __init__(self, directory: str, **_ignored: Any) -> None:
-        super().__init__(directory, min_file_size=BIGGEST * 2, pickle_protocol=0)
+        super().__init__(directory, min_file_size=BIGGEST * 2)
 
     def put(self, key: object) -> tuple[str, bool]:
         if type(key) is not str:

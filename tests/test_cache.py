@@ -19,11 +19,10 @@ import warnings
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -33,22 +32,19 @@ from stocktracker.cache import DiskStore, open_store
 from stocktracker.disk import BIGGEST
 from stocktracker.errors import StoreError
 from stocktracker.model import (
-    LISTING_WANT,
-    WHOLE_MARKET,
     Attempt,
     Bars,
     Data,
     Feed,
-    Listed,
     Listing,
     Outcome,
     Quote,
     Record,
     Ticker,
 )
-from stocktracker.plans import Liveness, parse_limits
+from stocktracker.plans import parse_limits
 from stocktracker.polling.budget import Budget
-from tests.helpers import FakeClock, daily, intraday, quote, utc, weekly
+from tests.helpers import FakeClock, daily, quote, utc, weekly
 
 IBM, AAPL = Ticker("IBM"), Ticker("AAPL")
 NOW = utc("2026-11-23T15:00:00.123456")
@@ -76,134 +72,9 @@ def price(store: DiskStore, ticker: Ticker = IBM) -> float | None:
     return found.data.price if found and isinstance(found.data, Quote) else None
 
 
-# What is saved comes back
-
-
-@pytest.mark.parametrize(
-    "saved",
-    [
-        pytest.param(quote("IBM", 219.3, fetched_at=NOW), id="all is known"),
-        pytest.param(
-            quote(
-                "TSCO.LON",
-                401.2,
-                fetched_at=NOW,
-                previous_close=None,
-                open=None,
-                high=None,
-                low=None,
-                volume=None,
-                trading_day=date(2026, 11, 20),
-                as_of=utc("2026-11-20T16:30"),
-                liveness=Liveness.DELAYED,
-                currency="GBX",
-            ),
-            id="hardly anything is known",
-        ),
-        pytest.param(quote("X", 1e-9, fetched_at=NOW, volume=2**53), id="extreme figures"),
-    ],
-)
-def test_a_quote_comes_back_as_it_was(saved: Quote, store: DiskStore) -> None:
-    store.save([record(saved, ticker=saved.ticker)])
-    found = store.load(Feed.QUOTE, saved.ticker)
-    assert found is not None
-    assert found.data == saved
-
-
 DAYS = {"2026-11-19": 101.5, "2026-11-20": 99.25}
-INSTANTS = {"2026-11-20T14:30": 101.5, "2026-11-20T14:35": 99.25}
 
-
-def unknown_volume(bars: Bars) -> Bars:
-    bars.frame.loc[bars.last, "volume"] = float("nan")
-    return bars
-
-
-@pytest.mark.parametrize(
-    ("feed", "saved"),
-    [
-        (Feed.DAILY, daily("IBM", DAYS, fetched_at=NOW)),
-        (Feed.DAILY, unknown_volume(daily("IBM", DAYS, fetched_at=NOW))),
-        (Feed.WEEKLY, weekly("IBM", DAYS, fetched_at=NOW)),
-        (Feed.INTRADAY, intraday("IBM", INSTANTS, fetched_at=NOW)),
-    ],
-)
-def test_bars_come_back_as_they_were(feed: Feed, saved: Bars, store: DiskStore) -> None:
-    store.save([Record(feed, IBM, saved, None)])
-    found = store.load(feed, IBM)
-    assert found is not None
-    assert isinstance(found.data, Bars)
-    pd.testing.assert_frame_equal(found.data.frame, saved.frame, check_freq=False)
-    assert found.data.frame.index.dtype == saved.frame.index.dtype
-    for name in ("ticker", "interval", "fetched_at", "source", "currency"):
-        assert getattr(found.data, name) == getattr(saved, name)
-
-
-def test_the_listing_comes_back_in_order_with_its_odd_tickers(store: DiskStore) -> None:
-    names = ["NA", "NAN", "TRUE", "-P-HIZ", "BC/PB", "ZZZ", "A"]
-    rows = {
-        Ticker(name): Listed(Ticker(name), f"Société {name} “&” Co", "NYSE", "Stock")
-        for name in names
-    }
-    store.save([record(Listing(rows, NOW, "test"), ticker=WHOLE_MARKET)])
-    found = store.load(LISTING_WANT.feed, LISTING_WANT.ticker)
-    assert found is not None
-    assert isinstance(found.data, Listing)
-    assert list(found.data.rows.items()) == list(rows.items())
-    assert found.data.fetched_at == NOW
-
-
-@pytest.mark.parametrize(
-    "attempt",
-    [
-        Attempt(NOW, Outcome.NEW),
-        Attempt(NOW, Outcome.SAME),
-        Attempt(NOW, Outcome.FAILED, 3, NOW + timedelta(seconds=30), "empty", "Nothing – at all."),
-    ],
-)
-def test_an_attempt_comes_back_as_it_was(attempt: Attempt, store: DiskStore) -> None:
-    store.save([Record(Feed.DAILY, IBM, None, attempt)])
-    found = store.load(Feed.DAILY, IBM)
-    assert found is not None
-    assert found.attempt == attempt
-    assert found.data is None
-
-
-def test_what_was_never_saved_is_a_miss(store: DiskStore) -> None:
-    assert store.load(Feed.QUOTE, IBM) is None
-    assert store.load_document("budget") is None
-    assert store.load_all(Feed.QUOTE) == []
-
-
-def test_a_record_without_data_leaves_the_data_as_it_was(store: DiskStore) -> None:
-    good = quote("IBM", 219.3, fetched_at=NOW)
-    failed = Attempt(NOW, Outcome.FAILED, 1, NOW, "empty", "Nothing.")
-    store.save([record(good)])
-    store.save([Record(Feed.QUOTE, IBM, None, failed)])
-    found = store.load(Feed.QUOTE, IBM)
-    assert found is not None
-    assert found.data == good
-    assert found.attempt == failed
-
-
-def test_feeds_and_tickers_are_kept_apart(store: DiskStore) -> None:
-    bars = daily("IBM", DAYS, fetched_at=NOW)
-    tickers = ["A", "AA", "A:B", "B"]
-    quotes = [quote(ticker, 1.0 + at, fetched_at=NOW) for at, ticker in enumerate(tickers)]
-    store.save([record(each, ticker=each.ticker) for each in quotes] + [record(bars)])
-    assert [each.data for each in store.load_all(Feed.QUOTE)] == sorted(
-        quotes, key=lambda each: each.ticker
-    )
-    assert [each.ticker for each in store.load_all(Feed.DAILY)] == ["IBM"]
-
-
-def test_documents_are_found_by_name_and_by_prefix(store: DiskStore) -> None:
-    store.save([], {"wants:one": {"a": 1}, "wants:two": {"b": None}, "rights": {"c": [1.5]}})
-    assert store.load_document("rights") == {"c": [1.5]}
-    assert store.load_documents("wants:") == {"wants:one": {"a": 1}, "wants:two": {"b": None}}
-    store.drop_document("wants:one")
-    store.drop_document("wants:one")
-    assert list(store.load_documents("wants:")) == ["wants:two"]
+# What any store promises is in test_store_contract.py; here is what disks and SQLite can do to one
 
 
 def test_what_is_saved_is_there_after_the_store_is_opened_again(store: DiskStore) -> None:
@@ -226,21 +97,6 @@ def test_the_revision_grows_with_every_save_for_every_process(store: DiskStore) 
 # All or nothing
 
 
-class Oops(Exception):
-    """Something of ours, half way."""
-
-
-def the_block_raises(store: DiskStore, batch: list[Record]) -> None:
-    with store.transaction():
-        store.save(batch, {"note": {"number": 2}})
-        raise Oops
-
-
-def one_record_cannot_be_encoded(store: DiskStore, batch: list[Record]) -> None:
-    broken = quote("ZZZ", float("nan"), fetched_at=NOW)
-    store.save([*batch, record(broken, ticker=broken.ticker)], {"note": {"number": 2}})
-
-
 def the_database_refuses_a_row(store: DiskStore, batch: list[Record]) -> None:
     plant(
         store,
@@ -250,22 +106,10 @@ def the_database_refuses_a_row(store: DiskStore, batch: list[Record]) -> None:
     store.save(batch, {"note": {"number": 2}})
 
 
-@pytest.mark.parametrize(
-    ("happens", "fault"),
-    [
-        (the_block_raises, Oops),
-        (one_record_cannot_be_encoded, ValueError),
-        (the_database_refuses_a_row, StoreError),
-    ],
-)
-def test_nothing_of_a_batch_is_saved_when(
-    happens: Callable[[DiskStore, list[Record]], None],
-    fault: type[Exception],
-    store: DiskStore,
-) -> None:
+def test_nothing_of_a_batch_is_saved_when_the_database_refuses_a_row(store: DiskStore) -> None:
     store.save(batch_at(100.0), {"note": {"number": 1}})
-    with pytest.raises(fault):
-        happens(store, batch_at(200.0))
+    with pytest.raises(StoreError):
+        the_database_refuses_a_row(store, batch_at(200.0))
     assert price(store, IBM) == price(store, AAPL) == 100.0
     assert store.load_document("note") == {"number": 1}
     assert store.revision() == 1
@@ -710,18 +554,6 @@ def test_many_threads_save_side_by_side_and_lose_nothing(store: DiskStore) -> No
         thread.join()
     assert len(store.load_all(Feed.QUOTE)) == 80
     assert store.revision() == 80
-
-
-def test_one_leads_until_it_closes(store: DiskStore) -> None:
-    with closing(DiskStore(store.folder)) as other:
-        assert store.lead()
-        assert store.lead()
-        assert not other.lead()
-        assert not other.lead()
-        store.close()
-        assert other.lead()
-        with closing(DiskStore(store.folder)) as third:
-            assert not third.lead()
 
 
 LEADER = """

@@ -24,6 +24,7 @@ from playwright.sync_api import Browser, expect
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from scripts.fleet import CONFIG
 from tests.server import LOOPBACK, ROOT, App, free_port, starting_apps, until
 from tests.test_browser import LATE, chromium  # noqa: F401
 
@@ -32,23 +33,6 @@ SITE = (ROOT / "deploy" / "nginx.conf").read_text(encoding="utf-8")
 UNIT = (ROOT / "deploy" / "stocktracker.service").read_text(encoding="utf-8")
 NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 ANALYZE = shutil.which("systemd-analyze")
-CONFIG = """
-daemon off;
-{user}
-pid {folder}/nginx.pid;
-error_log stderr warn;
-events {{ worker_connections 1024; }}
-http {{
-    include {types};
-    access_log off;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    include {folder}/site.conf;
-}}
-"""
 
 
 class Front:
@@ -79,8 +63,7 @@ class Front:
         config = folder / "nginx.conf"
         # Started by root nginx would give its work to a user who cannot read this folder.
         user = "user root root;" if os.geteuid() == 0 else ""
-        types = "/etc/nginx/mime.types"
-        config.write_text(CONFIG.format(folder=folder, user=user, types=types), encoding="utf-8")
+        config.write_text(CONFIG.format(folder=folder, user=user), encoding="utf-8")
         self._log = (folder / "nginx.log").open("wb")
         self._process = subprocess.Popen(
             [NGINX, "-p", str(folder), "-c", str(config)], stderr=self._log

@@ -44,6 +44,7 @@ from tests.redis_server import RedisServer
 IBM, AAPL = Ticker("IBM"), Ticker("AAPL")
 NOW = utc("2026-11-23T15:00:00.123456")
 FAILED = Attempt(NOW, Outcome.FAILED, 1, NOW, "empty", "Nothing.")
+AGAIN = Attempt(NOW, Outcome.FAILED, 3, NOW + timedelta(seconds=30), "empty", "Nothing – at all.")
 
 
 class Shelf(Protocol):
@@ -151,6 +152,7 @@ def batch_at(at: float) -> list[Record]:
                 low=None,
                 volume=None,
                 trading_day=date(2026, 11, 20),
+                as_of=utc("2026-11-20T16:30"),
                 liveness=Liveness.DELAYED,
                 currency="GBX",
             ),
@@ -171,10 +173,16 @@ DAYS = {"2026-11-19": 101.5, "2026-11-20": 99.25}
 INSTANTS = {"2026-11-20T14:30": 101.5, "2026-11-20T14:35": 99.25}
 
 
+def unknown_volume(bars: Bars) -> Bars:
+    bars.frame.loc[bars.last, "volume"] = float("nan")
+    return bars
+
+
 @pytest.mark.parametrize(
     ("feed", "saved"),
     [
         (Feed.DAILY, daily("IBM", DAYS, fetched_at=NOW)),
+        (Feed.DAILY, unknown_volume(daily("IBM", DAYS, fetched_at=NOW))),
         (Feed.WEEKLY, weekly("IBM", DAYS, fetched_at=NOW)),
         (Feed.INTRADAY, intraday("IBM", INSTANTS, fetched_at=NOW)),
     ],
@@ -185,6 +193,9 @@ def test_bars_come_back_as_they_were(feed: Feed, saved: Bars, store: Store, othe
     assert found is not None
     assert isinstance(found.data, Bars)
     pd.testing.assert_frame_equal(found.data.frame, saved.frame, check_freq=False)
+    assert found.data.frame.index.dtype == saved.frame.index.dtype
+    for name in ("ticker", "interval", "fetched_at", "source", "currency"):
+        assert getattr(found.data, name) == getattr(saved, name)
 
 
 def test_the_listing_comes_back_in_order_with_its_odd_tickers(store: Store) -> None:
@@ -198,9 +209,10 @@ def test_the_listing_comes_back_in_order_with_its_odd_tickers(store: Store) -> N
     assert found is not None
     assert isinstance(found.data, Listing)
     assert list(found.data.rows.items()) == list(rows.items())
+    assert found.data.fetched_at == NOW
 
 
-@pytest.mark.parametrize("attempt", [Attempt(NOW, Outcome.NEW), Attempt(NOW, Outcome.SAME), FAILED])
+@pytest.mark.parametrize("attempt", [Attempt(NOW, Outcome.NEW), Attempt(NOW, Outcome.SAME), AGAIN])
 def test_an_attempt_comes_back_as_it_was(attempt: Attempt, store: Store) -> None:
     store.save([Record(Feed.DAILY, IBM, None, attempt)])
     assert loaded(store, Feed.DAILY) == (None, attempt)
@@ -210,6 +222,7 @@ def test_what_was_never_saved_is_a_miss(store: Store) -> None:
     assert store.load(Feed.QUOTE, IBM) is None
     assert store.load_many([Want(Feed.QUOTE, IBM)]) == []
     assert store.load_document("rights") is None
+    assert store.load_document("budget") is None
     assert store.load_documents("wants:") == {}
     assert store.load_all(Feed.QUOTE) == []
     assert store.load_many([]) == []
@@ -427,6 +440,7 @@ def test_an_entry_that_cannot_be_read_is_a_miss_told_once_and_stays(
 
 
 def test_one_leads_until_it_closes(shelf: Shelf, store: Store, other: Store) -> None:
+    assert store.lead()
     assert store.lead()
     assert not other.lead()
     assert not other.lead()

@@ -23,24 +23,28 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta, tzinfo
+from datetime import date, tzinfo
 from enum import StrEnum
 
 import numpy as np
 import pandas as pd
 
+from stocktracker.figures.events_in_bars import (
+    Days,
+    Floats,
+    Reader,
+    WeekReader,
+    days_of,
+    floats,
+    log_of,
+    monday_of,
+    place_of,
+)
 from stocktracker.fundamentals import Dividend, Dividends, Split, Splits
 
 PRICES = ("open", "high", "low", "close")
 # Smaller ones (stock dividends, spin-offs) drown in a day's move and are believed unseen.
 VISIBLE = math.log(1.4)
-# Between an event's named day and the session that shows it a long weekend may stand.
-NEXT_SESSION = timedelta(days=4)
-# How far upstream's rounded weekly figures may lead out of the week's span of prices.
-ROUNDING = 1.05
-
-Floats = np.ndarray[tuple[int], np.dtype[np.floating]]
-Days = np.ndarray[tuple[int], np.dtype[np.datetime64]]
 
 
 class Series(StrEnum):
@@ -123,11 +127,11 @@ def find_steps(
     """
     if series is Series.RAW:
         return Steps()
-    readers: list[_Reader] = []
+    readers: list[Reader] = []
     if weekly is not None and not weekly.empty:
-        readers.append(_WeekReader(weekly, _days_of(weekly, None)))
+        readers.append(WeekReader(weekly, days_of(weekly, None)))
     if frame is not None and not frame.empty:
-        readers.insert(0, _Reader(frame, _days_of(frame, zone), readers[0] if readers else None))
+        readers.insert(0, Reader(frame, days_of(frame, zone), readers[0] if readers else None))
     found = [_split_step(split, readers) for split in dict.fromkeys(splits.rows if splits else ())]
     if series is Series.TOTAL and dividends is not None:
         found += [_dividend_step(*paid) for paid in _by_bar(dividends.rows, readers)]
@@ -152,11 +156,11 @@ def apply_steps(
     result = frame.copy()
     if frame.empty:
         return result
-    days = _days_of(frame, zone)
+    days = days_of(frame, zone)
     price, volume = np.ones(len(frame) + 1), np.ones(len(frame) + 1)
     own = {name: np.ones(len(frame)) for name in (*PRICES, "volume")}
     for step in steps:
-        place = _place(days, step.day)
+        place = place_of(days, step.day)
         price[place] *= step.price
         volume[place] *= step.volume
         if weekly and _is_mixed(frame, days, place, step):
@@ -165,118 +169,16 @@ def apply_steps(
             own["low"][place] *= max(step.price, 1.0)
             own["volume"][place] *= 1.0 if step.volume == 1.0 else math.nan
     for name in PRICES:
-        result[name] = _floats(frame[name]) * own[name] * _product_after(price)
-    result["volume"] = _floats(frame["volume"]) * own["volume"] * _product_after(volume)
+        result[name] = floats(frame[name]) * own[name] * _product_after(price)
+    result["volume"] = floats(frame["volume"]) * own["volume"] * _product_after(volume)
     if weekly:
         ends = result[["open", "close"]]
-        result["high"] = np.fmax(_floats(result["high"]), _floats(ends.max(axis=1)))
-        result["low"] = np.fmin(_floats(result["low"]), _floats(ends.min(axis=1)))
+        result["high"] = np.fmax(floats(result["high"]), floats(ends.max(axis=1)))
+        result["low"] = np.fmin(floats(result["low"]), floats(ends.min(axis=1)))
     return result
 
 
-class _Reader:
-    """Closes around an event, read off daily or intraday bars.
-
-    Weekly bars from before them stand in front, so that what falls on their first day is told too.
-    `taken` has the split factors that were found already, by the place of the first bar after them.
-    """
-
-    def __init__(self, frame: pd.DataFrame, days: Days, weekly: _Reader | None = None) -> None:
-        self.frame = frame
-        self.days, self.closes, self.opens = days, _floats(frame["close"]), _floats(frame["open"])
-        self.earlier = 0
-        if weekly is not None:
-            self.earlier = end = int(np.searchsorted(weekly.days, days[0]))
-            self.days = np.concatenate([weekly.days[:end], self.days])
-            self.closes = np.concatenate([weekly.closes[:end], self.closes])
-            self.opens = np.concatenate([weekly.opens[:end], self.opens])
-        self.taken: dict[int, float] = {}
-
-    def place(self, day: date) -> int:
-        """The first bar on or after the day."""
-        return _place(self.days, day)
-
-    def tells(self, day: date) -> bool:
-        """Whether there are bars both before the day and from it on."""
-        return max(self.earlier, 1) <= self.place(day) < len(self.days)
-
-    def previous(self, place: int) -> float:
-        """The close before this bar, on the footing of this bar's close."""
-        return float(self.closes[place - 1]) / self.taken.get(place, 1.0)
-
-    def jump(self, place: int) -> float:
-        """The log of the fall from the last close to this bar's open, less the splits taken."""
-        after = self.opens[place]
-        return _log(self.previous(place) / (self.closes[place] if np.isnan(after) else after))
-
-    def close_on(self, ex_day: date, amount: float) -> float:  # noqa: ARG002
-        """The close of the first session on or after the ex-day."""
-        session = self.days[self.place(ex_day)]
-        return float(self.closes[int(np.searchsorted(self.days, session, side="right")) - 1])
-
-    def day(self, place: int) -> date:
-        return pd.Timestamp(self.days[place]).date()
-
-    def neighbours(self, day: date) -> list[tuple[int, date]]:
-        """The bars a session away that an event of this day may belong to, each with its day."""
-        place = self.place(day)
-        found = [(place + 1, self.day(place + 1))] if place + 1 < len(self.days) else []
-        found += [(place - 1, self.day(place - 1))] if place > 1 else []
-        return [each for each in found if abs(each[1] - day) <= NEXT_SESSION]
-
-
-class _WeekReader(_Reader):
-    """The same off weekly bars, which are dated by their last session."""
-
-    def tells(self, day: date) -> bool:
-        place = self.place(day)
-        if place == 0:
-            return _monday(self.day(0)) <= day
-        return place < len(self.days)
-
-    def neighbours(self, day: date) -> list[tuple[int, date]]:
-        place = self.place(day)
-        found = [(place + 1, _monday(self.day(place + 1)))] if place + 1 < len(self.days) else []
-        found += [(place - 1, self.day(place - 1))] if place > 1 else []
-        return [each for each in found if abs(each[1] - day) <= NEXT_SESSION]
-
-    def jump(self, place: int) -> float:
-        """From close to close, as the split may be anywhere in the week."""
-        return _log(self.previous(place) / self.closes[place])
-
-    def close_on(self, ex_day: date, amount: float) -> float:
-        place = self.place(ex_day)
-        close = float(self.closes[place])
-        if ex_day == self.day(place):
-            return close
-        solved = self._solved(place, amount)
-        if solved is not None:
-            return solved
-        sessions = max(self.day(place).weekday() + 1, 1)
-        return self.previous(place) + (close - self.previous(place)) * min(
-            1.0, (ex_day.weekday() + 1) / sessions
-        )
-
-    def _solved(self, place: int, amount: float) -> float | None:
-        """The ex-day's close that upstream must have used; None where its figures do not fit.
-
-        Upstream rounds to four decimals, so for cheap shares it is held within the week's span.
-        """
-        if "adjusted_close" not in self.frame.columns:
-            return None
-        shares = _floats(self.frame["adjusted_close"])[place - 1 : place + 1]
-        shares = shares / self.closes[place - 1 : place + 1]
-        kept = float(shares[0] / shares[1]) * self.taken.get(place, 1.0)
-        if not 0 < kept < 1:
-            return None
-        low, high = (float(_floats(self.frame[name])[place]) for name in ("low", "high"))
-        solved = amount * kept / (1 - kept)
-        if not low / ROUNDING <= solved <= high * ROUNDING:
-            return None
-        return min(max(solved, low), high)
-
-
-def _split_step(split: Split, readers: Sequence[_Reader]) -> Step | str | None:
+def _split_step(split: Split, readers: Sequence[Reader]) -> Step | str | None:
     """The step of a split; a text where the prices show none, None where no bars are that old.
 
     A visible split must be where the prices fall; a session off is put right. So bars that come
@@ -305,22 +207,22 @@ def _split_step(split: Split, readers: Sequence[_Reader]) -> Step | str | None:
     return Step(day, 1 / split.factor, split.factor)
 
 
-def _fits(reader: _Reader, place: int, size: float) -> bool:
+def _fits(reader: Reader, place: int, size: float) -> bool:
     """Whether the prices' jump is nearer to the split's than to none; so is an unknown one."""
     jump = reader.jump(place) if place > 0 else math.nan
     return math.isnan(jump) or abs(jump - size) < abs(jump)
 
 
-def _agrees(reader: _Reader, place: int, _: date, size: float) -> bool:
+def _agrees(reader: Reader, place: int, _: date, size: float) -> bool:
     """Whether the prices of another session than the named one jump by just the split."""
     return abs(reader.jump(place) - size) < abs(size) / 4
 
 
 def _by_bar(
-    dividends: Iterable[Dividend], readers: Sequence[_Reader]
-) -> Iterable[tuple[date, float, _Reader]]:
+    dividends: Iterable[Dividend], readers: Sequence[Reader]
+) -> Iterable[tuple[date, float, Reader]]:
     """The dividends as (ex-day, sum, who can tell), those of the same bar taken together."""
-    found: dict[tuple[_Reader, int], tuple[date, float]] = {}
+    found: dict[tuple[Reader, int], tuple[date, float]] = {}
     for dividend in dict.fromkeys(dividends):
         reader = next((each for each in readers if each.tells(dividend.ex_day)), None)
         if reader is None or reader.place(dividend.ex_day) == 0:
@@ -331,7 +233,7 @@ def _by_bar(
     return [(ex_day, amount, reader) for (reader, _), (ex_day, amount) in found.items()]
 
 
-def _dividend_step(ex_day: date, amount: float, reader: _Reader) -> Step | str | None:
+def _dividend_step(ex_day: date, amount: float, reader: Reader) -> Step | str | None:
     """The step of a dividend; a text where it cannot be right, None where nothing was paid."""
     if amount == 0:
         return None
@@ -349,43 +251,16 @@ def _is_mixed(frame: pd.DataFrame, days: Days, place: int, step: Step) -> bool:
     """Whether a weekly bar's open is from before the step and its close from after it."""
     if place == len(days) or step.day.weekday() == 0:
         return False
-    if _monday(pd.Timestamp(days[place]).date()) > step.day:
+    if monday_of(pd.Timestamp(days[place]).date()) > step.day:
         return False
     if place == 0 or abs(math.log(step.price)) < VISIBLE:
         return True
     # After a holiday on Monday the split may be on the first session: then the open shows it.
-    gap = _log(frame["open"].iloc[place] / frame["close"].iloc[place - 1])
+    gap = log_of(frame["open"].iloc[place] / frame["close"].iloc[place - 1])
     return not abs(gap - math.log(step.price)) < abs(gap)
-
-
-def _days_of(frame: pd.DataFrame, zone: tzinfo | None) -> Days:
-    """The exchange date of every bar, as numpy's days."""
-    index = pd.DatetimeIndex(frame.index)
-    if index.tz is not None:
-        if zone is None:
-            raise ValueError("intraday bars need the exchange's time zone")
-        index = index.tz_convert(zone).tz_localize(None)
-    return index.to_numpy().astype("datetime64[D]")
-
-
-def _place(days: Days, day: date) -> int:
-    return int(np.searchsorted(days, np.datetime64(day), side="left"))
-
-
-def _monday(day: date) -> date:
-    return day - timedelta(days=day.weekday())
 
 
 def _product_after(factors: Floats) -> Floats:
     """For each bar the product of the factors that stand after it."""
     product: Floats = np.cumprod(factors[::-1])[::-1][1:]
     return product
-
-
-def _floats(column: pd.Series[float]) -> Floats:
-    values: Floats = column.to_numpy(dtype=float)
-    return values
-
-
-def _log(ratio: float) -> float:
-    return math.log(ratio) if math.isfinite(ratio) and ratio > 0 else math.nan

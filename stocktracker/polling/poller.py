@@ -120,9 +120,8 @@ class Poller:
             return now + rests
         if self._saving.tend():
             up = self._clock.uptime().elapsed
-            if (
-                not self._leads and up - self._led_until > FOLLOW
-            ):  # whoever did has calls in memory that we may not know of
+            if not self._leads and up - self._led_until > FOLLOW:
+                # Whoever did has calls in memory that we may not know of.
                 self._lead_from = up + IDLE + FOLLOW
             self._leads, self._is_anew = False, True
             self._following.start_over()
