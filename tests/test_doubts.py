@@ -5,7 +5,8 @@ Household tests run the real poller against the simulator over HTTP; only their 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -200,6 +201,15 @@ def price_of(house: Household) -> float:
     return shown.price
 
 
+@contextmanager
+def showing_a_price(tmp_path: Path) -> Iterator[tuple[Household, float]]:
+    """On a live plan, and the price that it shows."""
+    with household(tmp_path / "store", "2026-11-23T15:00", **ALWAYS) as house:
+        house.watch(IBM)
+        house.step()
+        yield house, price_of(house)
+
+
 def look_again(house: Household, after: timedelta = MINUTE) -> None:
     house.clock.tick(after)
     house.watch(IBM)
@@ -210,10 +220,7 @@ def look_again(house: Household, after: timedelta = MINUTE) -> None:
 def test_a_wrong_magnitude_is_never_shown_and_ends_with_the_next_good_answer(
     fault: str, tmp_path: Path
 ) -> None:
-    with household(tmp_path / "store", "2026-11-23T15:00", **ALWAYS) as house:
-        house.watch(IBM)
-        house.step()
-        good = price_of(house)
+    with showing_a_price(tmp_path) as (house, good):
         house.simulator.faults.next(fault, 2, function="GLOBAL_QUOTE")
         look_again(house)
         doubt = house.board.read().doubt(IBM)
@@ -230,10 +237,7 @@ def test_a_wrong_magnitude_is_never_shown_and_ends_with_the_next_good_answer(
 
 
 def test_a_negative_price_is_a_failure_and_no_price(tmp_path: Path) -> None:
-    with household(tmp_path / "store", "2026-11-23T15:00", **ALWAYS) as house:
-        house.watch(IBM)
-        house.step()
-        good = price_of(house)
+    with showing_a_price(tmp_path) as (house, good):
         house.simulator.faults.next("negative-price", function="GLOBAL_QUOTE")
         look_again(house)
         assert attempt_of(house).outcome is Outcome.FAILED
@@ -241,10 +245,7 @@ def test_a_negative_price_is_a_failure_and_no_price(tmp_path: Path) -> None:
 
 
 def test_a_jump_that_stays_is_believed_after_three_answers_and_no_sooner(tmp_path: Path) -> None:
-    with household(tmp_path / "store", "2026-11-23T15:00", **ALWAYS) as house:
-        house.watch(IBM)
-        house.step()
-        good = price_of(house)
+    with showing_a_price(tmp_path) as (house, good):
         house.simulator.faults.always("hundredfold-figures", function="GLOBAL_QUOTE")
         shown = []
         for _ in range(5):
@@ -256,10 +257,7 @@ def test_a_jump_that_stays_is_believed_after_three_answers_and_no_sooner(tmp_pat
 
 
 def test_a_doubt_outlives_a_restart(tmp_path: Path) -> None:
-    with household(tmp_path / "store", "2026-11-23T15:00", **ALWAYS) as house:
-        house.watch(IBM)
-        house.step()
-        good = price_of(house)
+    with showing_a_price(tmp_path) as (house, good):
         house.simulator.faults.next("hundredfold-figures", function="GLOBAL_QUOTE")
         look_again(house)
         house.clock.tick(MINUTE / 2)
@@ -275,9 +273,7 @@ def test_a_doubt_outlives_a_restart(tmp_path: Path) -> None:
 
 
 def test_a_failure_does_not_make_a_doubtful_price_forgotten(tmp_path: Path) -> None:
-    with household(tmp_path / "store", "2026-11-23T15:00", **ALWAYS) as house:
-        house.watch(IBM)
-        house.step()
+    with showing_a_price(tmp_path) as (house, _):
         house.simulator.faults.next("hundredfold-figures", function="GLOBAL_QUOTE")
         look_again(house)
         doubt = house.board.read().doubt(IBM)
@@ -288,10 +284,7 @@ def test_a_failure_does_not_make_a_doubtful_price_forgotten(tmp_path: Path) -> N
 
 
 def test_a_row_has_the_good_price_and_the_doubtful_one_beside_it(tmp_path: Path) -> None:
-    with household(tmp_path / "store", "2026-11-23T15:00", **ALWAYS) as house:
-        house.watch(IBM)
-        house.step()
-        good = price_of(house)
+    with showing_a_price(tmp_path) as (house, good):
         house.simulator.faults.next("hundredfold-figures", function="GLOBAL_QUOTE")
         look_again(house)
         row = make_rows(

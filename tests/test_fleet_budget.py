@@ -290,17 +290,22 @@ def test_calls_that_are_told_twice_count_once(
     assert taken(redis) == 3
 
 
-def test_a_redis_that_went_back_is_told_the_calls_that_it_forgot(
-    by_the_day: tuple[Process, Process], redis: RedisServer
-) -> None:
-    """As a replica that lagged when it took over, or a backup of an hour ago."""
-    leader, follower = by_the_day
+def forget_two_of_four(redis: RedisServer, leader: Process, follower: Process) -> None:
+    """Four calls are made, and Redis is put back to what it was after two."""
     spend_some(leader, 2)
     before = redis.client.dump(KEYS.calls), redis.client.dump(KEYS.budget)
     spend_some(leader, 2)
     assert follower.left_today() == 21
     for key, content in zip((KEYS.calls, KEYS.budget), before, strict=True):
         redis.client.restore(key, 0, content, replace=True)
+
+
+def test_a_redis_that_went_back_is_told_the_calls_that_it_forgot(
+    by_the_day: tuple[Process, Process], redis: RedisServer
+) -> None:
+    """As a replica that lagged when it took over, or a backup of an hour ago."""
+    leader, follower = by_the_day
+    forget_two_of_four(redis, leader, follower)
     with pytest.raises(BudgetSpent):  # it is quiet, as others may know more
         leader.budget.spend()
     assert leader.left_today() == follower.left_today() == 21
@@ -311,12 +316,7 @@ def test_a_redis_that_forgot_is_told_though_others_have_called_since(
 ) -> None:
     """So that it has changed more often than it had, as who was cut off knows it."""
     leader, follower = by_the_day
-    spend_some(leader, 2)
-    before = redis.client.dump(KEYS.calls), redis.client.dump(KEYS.budget)
-    spend_some(leader, 2)
-    assert follower.left_today() == 21
-    for key, content in zip((KEYS.calls, KEYS.budget), before, strict=True):
-        redis.client.restore(key, 0, content, replace=True)
+    forget_two_of_four(redis, leader, follower)
     call_with_another(redis, 5)
     assert follower.left_today() == 25 - 2 - 2 - 5
     assert taken(redis) == 2 + 2 + 5
