@@ -8,6 +8,7 @@ again in here, and no text that is made here has a password in it.
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -47,6 +48,8 @@ class Link:
         self._client = _client(url)
         self._scripts: dict[str, Any] = {}
         self._broken: str | None = None
+        self._slow: str | None = None
+        self._carer: int | None = None  # the thread of the one who looks after the store
         self.mends = 0  # how often it has answered again; a listener hears nothing over an old line
 
     def run(
@@ -66,10 +69,15 @@ class Link:
     def call(self, action: Callable[[Any], T], *, even_if_broken: bool = False) -> T:
         """What the action gives back. Raises StoreError, at once where Redis has not answered.
 
-        `even_if_broken` is for the one who finds out whether it answers again.
+        `even_if_broken` is for the one who finds out whether it answers again. That one alone is
+        let through where it answers late, lest polling stop for a moment of it.
         """
-        if self._broken is not None and not even_if_broken:
+        if even_if_broken:
+            self._carer = threading.get_ident()
+        elif self._broken is not None:
             raise StoreError(self._broken)
+        elif self._slow is not None and threading.get_ident() != self._carer:
+            raise StoreError(self._slow)
         began = self._clock.uptime().elapsed
         try:
             found = action(self._client)
@@ -80,10 +88,10 @@ class Link:
             raise StoreError(words) from fault
         except faults.RedisError as fault:
             raise StoreError(f"Redis at {self.url} {_refused(fault)}.") from fault
-        if self._clock.uptime().elapsed - began > SLOW:
-            # Of a server that answers late each command alone would be borne, and a page has many.
-            self._broken = f"Redis at {self.url} takes long to answer."
-        elif self._broken is not None:
+        # Of a server that answers late each command alone would be borne, and a page has many.
+        is_late = self._clock.uptime().elapsed - began > SLOW
+        self._slow = f"Redis at {self.url} takes long to answer." if is_late else None
+        if self._broken is not None:
             self._broken = None
             self.mends += 1
         return found
