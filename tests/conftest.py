@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +22,15 @@ from tests.redis_server import RedisServer, need_redis, redis_server
 # How long an example takes is the machine's business, which may have other work.
 settings.register_profile("house", deadline=None)
 settings.load_profile("house")
+
+
+@pytest.fixture(autouse=True)
+def usual_umask() -> Iterator[None]:
+    """Files are readable for everybody unless the store sees to it that they are not. It does so
+    for the whole process, and the next test shall not inherit it."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
 
 
 @pytest.fixture

@@ -51,14 +51,6 @@ NOW = utc("2026-11-23T15:00:00.123456")
 ROOT = os.geteuid() == 0
 
 
-@pytest.fixture(autouse=True)
-def usual_umask() -> Iterator[None]:
-    """Files are readable for everybody unless the store sees to it that they are not."""
-    before = os.umask(0o022)
-    yield
-    os.umask(before)
-
-
 def record(data: Data | None = None, *, ticker: Ticker = IBM, attempt: bool = True) -> Record:
     feed = {Quote: Feed.QUOTE, Listing: Feed.LISTING, type(None): Feed.QUOTE}.get(type(data))
     if isinstance(data, Bars):

@@ -71,6 +71,15 @@ MARK = """() => {
   for (const node of drawn) node.dataset.seen = "yes";
 }"""
 
+# Whether the plot is zoomed within three seconds.
+SOON_ZOOMED = """async (plot) => {
+  for (let left = 30; left; left -= 1) {
+    if (plot._fullLayout.xaxis.autorange === false && !plot._transitioning) return true;
+    await new Promise((done) => setTimeout(done, 100));
+  }
+  return false;
+}"""
+
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
@@ -197,19 +206,24 @@ def scroll(table: Locator, across: int = 50, down: int = 90) -> None:
 
 
 def zoom(page: Page, plot: Locator) -> None:
-    """Draw a box with the mouse."""
+    """Draw a box with the mouse; again where what is above the plot has moved it meanwhile."""
+    for _ in range(5):
+        draw_box(page, plot)
+        if page.evaluate(SOON_ZOOMED, plot.element_handle()):
+            return
+    raise AssertionError("no box could be drawn")
+
+
+def draw_box(page: Page, plot: Locator, while_held: Callable[[], object] = lambda: None) -> None:
     plot.evaluate("(plot) => plot.scrollIntoView({ block: 'center' })")
     box = plot.locator(".nsewdrag").first.bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.35 * box["height"])
     page.mouse.down()
     page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 0.65 * box["height"], steps=5)
+    while_held()
     page.mouse.up()
     page.mouse.move(2, 2)
-    page.wait_for_function(
-        "(plot) => plot._fullLayout.xaxis.autorange === false && !plot._transitioning",
-        arg=plot.element_handle(),
-    )
 
 
 def hide_first(plot: Locator) -> None:
@@ -338,3 +352,25 @@ def test_status(demo: App, watch: Callable[..., Watched]) -> None:
     code.evaluate("(code) => code.querySelector('pre').scrollTo(30, 0)")
     page.get_by_test_id("stMain").evaluate("(main) => main.scrollTo(0, 300)")
     check_that_it_survives(demo, status)
+
+
+def test_a_box_that_is_being_drawn_while_new_data_come_is_drawn(
+    demo: App, watch: Callable[..., Watched]
+) -> None:
+    watch(f"?{TICKERS}")
+    status = watch(f"status?{TICKERS}")
+    page, plot = status.page, status.page.locator(PLOT)
+    expect(plot).to_have_attribute("data-drawn", re.compile("."))
+
+    def drawn() -> int:
+        return int(plot.get_attribute("data-drawn") or 0)
+
+    def refreshed_twice() -> None:
+        status.forget()
+        wait_for(page, status.is_refreshed)
+
+    before = drawn()
+    draw_box(page, plot, while_held=refreshed_twice)
+    assert page.evaluate(SOON_ZOOMED, plot.element_handle())
+    wait_for(page, lambda: drawn() > before)
+    assert page.evaluate(SOON_ZOOMED, plot.element_handle())

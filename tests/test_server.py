@@ -447,6 +447,28 @@ def test_a_visitor_who_clears_the_caches_stops_nothing(app: App, upstream: Upstr
     session.close()
 
 
+def test_twenty_sessions_at_once_and_a_hundred_cleared_caches_leave_one_poller(
+    start: Start,
+) -> None:
+    with simulating("free", publication=AT_ONCE) as upstream:
+        app = start(**upstream.settings)
+        since = app.health()["poller"]["since"]
+        with ThreadPoolExecutor(20) as doors:
+            sessions = list(doors.map(lambda _: Session(app, link("AAPL")), range(20)))
+        until(lambda: app.price("AAPL"), within=15)
+        until(lambda: app.metric("calls_total") == 2, within=10)
+        for session in sessions:
+            for _ in range(5):
+                session.clear_cache()
+            session.rerun()
+        assert app.health()["ok"] is True
+        assert app.health()["poller"]["since"] == since
+        assert app.log.count("polling as") == 1
+        assert upstream.count() == 2
+        for session in sessions:
+            session.close()
+
+
 def test_two_servers_on_one_store_poll_once_and_the_second_takes_over(start: Start) -> None:
     with simulating("free", publication=AT_ONCE) as upstream:
         first = start(**upstream.settings)
@@ -472,10 +494,10 @@ def test_two_servers_on_one_store_poll_once_and_the_second_takes_over(start: Sta
 
 
 def test_sigterm_ends_it_within_three_seconds_whatever_is_under_way(start: Start) -> None:
-    """Ten viewers and a call that upstream never answers."""
+    """Fifty viewers and a call that upstream never answers."""
     with simulating("premium-75") as upstream:
         app = start(**upstream.settings)
-        sessions = [Session(app, link(*FOLLOWED)) for _ in range(9)]
+        sessions = [Session(app, link(*FOLLOWED), keep=False) for _ in range(49)]
         for ticker in FOLLOWED:
             wait_for(app, ticker)
         upstream.faults.always("stall", pause=timedelta(minutes=1))

@@ -33,9 +33,9 @@ def spare_calls(
 ) -> Spare:
     """How many calls can be spared within the next day, and from when on; never fewer later.
 
-    `left` calls are left now, one comes back at each of `returns`, one is needed at each of
-    `needed_at`. A call that is made is back only a day later: it can be spared where at no instant
-    until then too few would be left. LOOKS stay for those that look too early.
+    `left` calls are left now, one comes back at each of `returns`, all later than now, and one is
+    needed at each of `needed_at`. A call that is made is back only a day later: it can be spared
+    where at no instant until then too few would be left. LOOKS stay for those that look too early.
     """
     until = now + DAY
     changes = sorted({now, *(at for at in (*returns, *needed_at) if now < at < until)})
