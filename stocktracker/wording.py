@@ -10,6 +10,7 @@ import math
 import re
 import unicodedata
 from datetime import datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import Protocol
 
 NOTHING = "–"
@@ -190,6 +191,7 @@ _JOINER = "\u2060"
 _AFTER_MARKDOWN = re.compile(r"(?i)(?<=www)(?=\.)|(?<=[:@])(?=\S)")
 
 
+@lru_cache(maxsize=2048)  # a page says the same names at every refresh
 def escape_markdown(text: str) -> str:
     """Text from outside on one line, shown by Streamlit's Markdown as the characters it has.
 

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from stocktracker.clock import Clock
 from stocktracker.config import Watch
@@ -41,6 +42,7 @@ class Lease:
     who: str | None = None
 
 
+@lru_cache(maxsize=2048)  # each refresh of a viewer's asks
 def mark_of(address: str | None) -> str:
     """A short mark of an address, the same for all of a household's IPv6 ones; not the address, as
     it is stored. Streamlit names no address for this machine's own."""

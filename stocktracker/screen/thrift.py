@@ -4,7 +4,9 @@ With hundreds of viewers this is half of the server's work, and none of it is fo
 
 - the colours for the browser: Streamlit 1.67 looks six times through all its options and spells
   each anew, for a message that never changes while a server runs;
-- files that nobody refers to any more: after each run it looks through those of all sessions.
+- files that nobody refers to any more: after each run it looks through those of all sessions;
+- the labels of a multiselect's options: it spells and numbers all thirteen thousand of the listing
+  anew for each whole run, and each session keeps half a megabyte of the same.
 
 A Streamlit that does these in another way is left alone, and only costs more.
 """
@@ -13,40 +15,50 @@ from __future__ import annotations
 
 import inspect
 import threading
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, MutableMapping, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
+from streamlit.elements.widgets import multiselect
 from streamlit.proto.NewSession_pb2 import CustomThemeConfig
 from streamlit.runtime import app_session, media_file_manager
 
 from stocktracker.clock import Clock
 
-THEME = "_populate_theme_msg"
-ORPHANS = "remove_orphaned_files"
 SELDOM = timedelta(seconds=2)  # files of a run that is over may stay so much longer
+MANY = 1000  # options whose labels are worth keeping
+OURS = "_stocktracker_instead_of"  # on what has taken the place of something
+
+# What is replaced: where it is, its name and its parameters.
+Place = tuple[Any, str, str]
+THEME: Place = (app_session, "_populate_theme_msg", "msg section")
+ORPHANS: Place = (media_file_manager.MediaFileManager, "remove_orphaned_files", "self")
+LABELS: Place = (multiselect, "create_mappings", "options format_func")
 
 
 def be_thrifty(clock: Clock) -> list[str]:
     """Take the place of what is known; once a process is enough. What could be taken, by name."""
-    manager = media_file_manager.MediaFileManager
-    taken = []
-    if _takes(app_session, THEME, ["msg", "section"]):
-        populate = getattr(app_session, THEME)
-        if not isinstance(populate, Remembering):
-            setattr(app_session, THEME, Remembering(populate))
-        taken.append(THEME)
-    if _takes(manager, ORPHANS, ["self"]):
-        remove = getattr(manager, ORPHANS)
-        if not hasattr(remove, "seldom"):
-            setattr(manager, ORPHANS, seldom(remove, clock))
-        taken.append(ORPHANS)
-    return taken
+    instead: dict[Place, Callable[[Any], Any]] = {
+        THEME: Remembering,
+        ORPHANS: partial(seldom, clock=clock),
+        LABELS: shared,
+    }
+    return [place[1] for place, make in instead.items() if _replace(place, make)]
 
 
-def _takes(owner: object, name: str, parameters: list[str]) -> bool:
+def _replace(place: Place, make: Callable[[Any], Any]) -> bool:
+    """Whether there is now what `make` makes of what was there."""
+    owner, name, parameters = place
     found = getattr(owner, name, None)
-    return found is not None and list(inspect.signature(found).parameters) == parameters
+    if hasattr(found, OURS):
+        return True
+    if found is None or list(inspect.signature(found).parameters) != parameters.split():
+        return False
+    made = make(found)
+    setattr(made, OURS, found)
+    setattr(owner, name, made)
+    return True
 
 
 class Remembering:
@@ -79,5 +91,25 @@ def seldom(sweep: Callable[[Any], None], clock: Clock) -> Callable[[Any], None]:
             swept_at[:] = [up]
         sweep(self)
 
-    sweep_seldom.seldom = True  # type: ignore[attr-defined]
     return sweep_seldom
+
+
+Mappings = tuple[list[str], dict[str, int]]
+
+
+def shared(make: Callable[..., Mappings]) -> Callable[..., Mappings]:
+    """`make(options, format_func)`, the labels and where each stands, which nobody changes: one of
+    each for all who have the same options, where those are many strings."""
+    held: list[tuple[Sequence[object], Mappings]] = []
+
+    def make_or_share(options: Sequence[object], format_func: Callable[[Any], str] = str) -> Any:
+        if format_func is not str or len(options) < MANY:
+            return make(options, format_func)
+        for kept, mappings in held:
+            if kept == options:
+                return mappings
+        mappings = make(options, format_func)
+        held[:] = [(options, mappings)]
+        return mappings
+
+    return make_or_share
