@@ -244,6 +244,23 @@ def test_all_calls_are_used_none_is_refused_and_no_quote_is_older_than_need_be(
         assert far.travelling.most <= 1.5 * second * 0.55 + 3
 
 
+@pytest.mark.parametrize("slow", [3, 9, 12])
+@pytest.mark.parametrize("name", ["premium-75", "premium-600", "premium-1200"])
+def test_first_calls_that_set_out_late_on_a_busy_machine_are_not_overtaken_by_too_many(
+    name: str, slow: int
+) -> None:
+    """They arrive together with the next ones, unless those are held back for a while."""
+    sent = count()
+
+    def latency() -> timedelta:
+        return 1.2 * SECOND if next(sent) < slow else SECOND / 10
+
+    with far_away(name, latency) as far:
+        far.live(12 * SECOND, *(f"T{number}" for number in range(60)))
+        assert far.upstream.refused == 0
+        assert len(far.answers()) >= min(60, PLANS[name].limits[0].count * 5)
+
+
 def test_a_newcomers_first_quote_does_not_wait_for_the_round() -> None:
     watched = [f"T{number}" for number in range(60)]
     with far_away("premium-75", LATENCIES["200 ms"](), watched) as far:

@@ -12,6 +12,7 @@ from stocktracker.polling.pace import (
     CATCH_UP,
     KEPT,
     MOST_SIDE_BY_SIDE,
+    SURE,
     Latency,
     next_slot,
     side_by_side,
@@ -28,8 +29,14 @@ def measured(*milliseconds: float) -> Latency:
 def test_latency_is_what_the_last_calls_took() -> None:
     assert Latency().usual is None
     assert measured(100, 300).usual == 200 * MILLISECOND
-    assert measured(100, 500, 300).spread == 400 * MILLISECOND
+    assert measured(*[100] * SURE, 500, 300).spread == 400 * MILLISECOND
     assert measured(9000, *[100] * KEPT).spread == timedelta(0)
+
+
+def test_first_calls_that_are_slow_together_do_not_say_how_quick_one_can_be() -> None:
+    assert Latency().spread == timedelta(0)
+    assert measured(*[900] * (SURE - 1)).spread == 900 * MILLISECOND
+    assert measured(*[900] * SURE).spread == timedelta(0)
 
 
 @pytest.mark.parametrize(

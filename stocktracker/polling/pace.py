@@ -18,6 +18,7 @@ from stocktracker.polling.ledger import NO_SPREAD, margin
 KEPT = 1500  # measurements: what was late a minute ago still counts within the minute's window
 LAST = 100  # of them tell what is usual now
 GUESS = timedelta(milliseconds=250)  # before anything was measured
+SURE = 20  # measurements, from which on the shortest is one
 HEADROOM = 1.5  # over what is on its way on average
 LEAST_SIDE_BY_SIDE = 2
 MOST_SIDE_BY_SIDE = 32
@@ -44,10 +45,15 @@ class Latency:
 
     @property
     def spread(self) -> timedelta:
-        """By how much the times differ at most: nobody knows which half of a journey was slow."""
+        """By how much the times differ at most: nobody knows which half of a journey was slow.
+
+        Before SURE are measured the shortest may be none at all: on a busy machine, as it is at a
+        start, the first are often slow together, and the next overtake them.
+        """
         if not self.measured:
             return NO_SPREAD
-        return max(self.measured) - min(self.measured)
+        shortest = min(self.measured) if len(self.measured) >= SURE else timedelta(0)
+        return max(self.measured) - shortest
 
 
 def most_side_by_side(limits: Sequence[Limit]) -> int:
