@@ -287,6 +287,7 @@ def test_what_is_not_followed_here_is_refused_at_the_choice(start: Start, open_p
     app = start(STOCKTRACKER_ALLOW="AAPL,MSFT")
     page = open_page(f"{app.url}/?tickers=AAPL&tickers=NVDA")
     page.wait_for_url(lambda url: "NVDA" not in url)
+    wait_for_rows(page, "AAPL")
     choose(page, "NVDA")
     expect(sidebar(page)).to_contain_text("NVDA is not followed here.")
     wait_for_choice(page, "AAPL")

@@ -358,7 +358,7 @@ def test_two_hundred_viewers_cost_what_one_costs(start: Start) -> None:
         app = start(
             **upstream.settings, STOCKTRACKER_LIMITS=limits, STOCKTRACKER_REFRESH_SECONDS="5"
         )
-        with ThreadPoolExecutor(8) as people:
+        with ThreadPoolExecutor(4) as people:
             sessions = list(
                 people.map(lambda tickers: Session(app, link(*tickers), keep=False), lists)
             )
