@@ -123,6 +123,15 @@ def test_all_who_choose_among_the_same_many_options_share_their_labels() -> None
     assert again[1] is places
 
 
+def test_who_has_chosen_what_is_not_listed_keeps_nobody_from_sharing() -> None:
+    be_thrifty(CLOCK)
+    listed = [f"T{number}" for number in range(MANY)]
+    labels, _ = multiselect.create_mappings(list(listed))
+    unlisted, _ = multiselect.create_mappings(["X", *listed])
+    assert multiselect.create_mappings(list(listed))[0] is labels
+    assert multiselect.create_mappings(["X", *listed])[0] is unlisted
+
+
 @pytest.mark.parametrize(
     "others",
     [

@@ -28,6 +28,7 @@ from stocktracker.clock import Clock
 
 SELDOM = timedelta(seconds=2)  # files of a run that is over may stay so much longer
 MANY = 1000  # options whose labels are worth keeping
+KEPT = 8  # lists of such options
 OURS = "_stocktracker_instead_of"  # on what has taken the place of something
 
 # What is replaced: where it is, its name and its parameters.
@@ -99,7 +100,10 @@ Mappings = tuple[list[str], dict[str, int]]
 
 def shared(make: Callable[..., Mappings]) -> Callable[..., Mappings]:
     """`make(options, format_func)`, the labels and where each stands, which nobody changes: one of
-    each for all who have the same options, where those are many strings."""
+    each for all who have the same options, where those are many strings.
+
+    Of the last KEPT: who has chosen what is not listed is offered that too.
+    """
     held: list[tuple[Sequence[object], Mappings]] = []
 
     def make_or_share(options: Sequence[object], format_func: Callable[[Any], str] = str) -> Any:
@@ -109,7 +113,7 @@ def shared(make: Callable[..., Mappings]) -> Callable[..., Mappings]:
             if kept == options:
                 return mappings
         mappings = make(options, format_func)
-        held[:] = [(options, mappings)]
+        held[:] = [(options, mappings), *held[: KEPT - 1]]
         return mappings
 
     return make_or_share
