@@ -18,42 +18,56 @@ from tests.test_browser import LATE, Open, Start, chromium, open_page, start  # 
 pytestmark = pytest.mark.browser
 
 FIVE = "&".join(f"tickers={ticker}" for ticker in ("AAPL", "MSFT", "NVDA", "AMZN", "GOOGL"))
-NOTHING = ("", 0)
+OTHERS = ("MSFT", "NVDA", "AMZN", "GOOGL", "SPY")  # SPY is what Compare measures against
+Calls = tuple[tuple[str, str], ...]  # function and ticker of each
+NOTHING: tuple[str, Calls] = ("", ())
+
+
+def of_apple(*functions: str) -> Calls:
+    return tuple((function, "AAPL") for function in functions)
+
+
 # By page and tab, what is offered to be asked for, and the calls that takes. The last one is not
 # made: what is left by then is kept for the closes.
-OFFERED: dict[str, dict[str, tuple[str, int]]] = {
-    "history": {"": ("splits, dividends and earnings", 3)},
-    "compare": {"": ("splits of 5 tickers", 5)},
+OFFERED: dict[str, dict[str, tuple[str, Calls]]] = {
+    "history": {
+        "": ("splits, dividends and earnings", of_apple("SPLITS", "DIVIDENDS", "EARNINGS"))
+    },
+    "compare": {"": ("splits of 5 tickers", tuple(("SPLITS", each) for each in OTHERS))},
     "status": {},
     "company": {
-        "Overview": ("the other 5", 5),
+        "Overview": (
+            "the other 5",
+            of_apple(
+                "OVERVIEW", "INCOME_STATEMENT", "BALANCE_SHEET", "CASH_FLOW", "NEWS_SENTIMENT"
+            ),
+        ),
         "Earnings": NOTHING,
         "Dividends & splits": NOTHING,
         "Statements": NOTHING,
         "News": NOTHING,
     },
     "market": {
-        "Movers": ("the day's movers", 1),
-        "Exchanges": ("the world's exchanges", 1),
-        "Earnings calendar": ("the earnings calendar", 1),
-        "News": ("the market's news", 0),
+        "Movers": ("the day's movers", (("TOP_GAINERS_LOSERS", ""),)),
+        "Exchanges": ("the world's exchanges", (("MARKET_STATUS", ""),)),
+        "Earnings calendar": ("the earnings calendar", (("EARNINGS_CALENDAR", ""),)),
+        "News": ("the market's news", ()),
     },
 }
 PAGES = ("", *OFFERED)
 ASK = re.compile("Ask (again )?for")
 
 
-def ask(page: Page, upstream: Upstream, what: str, calls: int) -> None:
-    """Press the button for this, and wait for the calls; nothing else is to be asked for then."""
+def ask(page: Page, upstream: Upstream, what: str, calls: Calls) -> None:
+    """Press the button for this, and wait for its calls; nothing else is to be asked for then."""
     if what:
         offered = page.get_by_role(
             "button", name=re.compile(rf"Ask for {what} · \d+ of \d+ calls left today")
         )
         offered.wait_for(timeout=LATE)
-        before = len(upstream.calls)
         offered.dispatch_event("click")
         offered.wait_for(state="detached", timeout=LATE)
-        until(lambda: len(upstream.calls) >= before + calls, within=30)
+        until(lambda: upstream.asked().keys() >= set(calls), within=30)
     expect(page.get_by_role("button", name=ASK)).to_have_count(0, timeout=LATE)
 
 
