@@ -12,12 +12,25 @@ import streamlit as st
 
 from stocktracker import gate
 from stocktracker.model import Feed
-from stocktracker.screen import header, keyboard, refresh, tables, ui, watchlist_view
+from stocktracker.runtime import Runtime
+from stocktracker.screen import (
+    head_start,
+    header,
+    keyboard,
+    refresh,
+    tables,
+    ui,
+    watchlist_view,
+)
 from stocktracker.screen.keyboard import Key
 from stocktracker.screen.turns import turn
 
 PAGES = Path(__file__).parent.parent / "pages"
 ASSETS = Path(__file__).parent.parent / "assets"
+# Streamlit shows a runner and "Stop" after half a second, which the first run takes on purpose.
+NOTHING_TO_STOP = """<style>
+[data-testid="stStatusWidget"]:has([data-testid="stStatusWidgetRunningIcon"]) { display: none; }
+</style>"""
 
 
 def main() -> None:
@@ -42,40 +55,51 @@ def main() -> None:
         ),
     }
     page = st.navigation(list(pages.values()), position="top")
-    keyboard.pressed()
     runtime = ui.current_runtime()
-    with st.sidebar:
-        watchlist_view.choose(runtime)
-        place = st.container()
-        is_later = ui.offers_later(runtime)
-        if is_later:
-            tickers = ui.chosen()
-        else:
-            with place:
-                tickers = ui.choose_tickers(runtime)
-        if keyboard.take(Key.PAUSE):
-            refresh.toggle_pause()
-        refresh.choose_refresh()
-        ui.choose_colours()
-        keyboard.help_button()
-        header.plan_note(runtime)
-        gate.sign_out_button()
-        st.html(tables.STYLE)
+    keys = keyboard.make_place()
+    sidebar = st.sidebar.container()  # the page leaves it its room before there is anything in it
+    sidebar.html(tables.STYLE)
+    sidebar.html(NOTHING_TO_STOP)
+    if ui.begins_with_page(runtime):
+        with head_start.ahead():
+            try:
+                _draw(page, runtime)
+            finally:  # a page can end its run
+                with sidebar:
+                    _draw_sidebar(runtime)
+                keyboard.listen(keys)
+        return
+    keyboard.listen(keys)
+    with sidebar:
+        _draw_sidebar(runtime)
     going = keyboard.take(*pages)
     if going:
         # Not before the sidebar is drawn: Streamlit forgets what a widget held that a run left out.
-        st.switch_page(pages[going], query_params={ui.PARAMETER: tickers or ""})
-    for ticker in tickers:
+        st.switch_page(pages[going], query_params={ui.PARAMETER: ui.chosen() or ""})
+    _draw(page, runtime)
+
+
+def _draw(page: st.Page, runtime: Runtime) -> None:
+    for ticker in ui.chosen():
         runtime.load_stored(ticker, [Feed.QUOTE])  # for the strip's age, before the page is drawn
     header.make_place()
     keyboard.show_help()
-    try:
-        page.run()
-    finally:
-        if is_later:
-            # A browser draws what comes first, and the list of tickers takes it half a second.
-            with place:
-                ui.choose_tickers(runtime)
+    page.run()
+
+
+def _draw_sidebar(runtime: Runtime) -> None:
+    watchlist_view.choose(runtime)
+    place = st.container()
+    if keyboard.take(Key.PAUSE):
+        refresh.toggle_pause()
+    refresh.choose_refresh()
+    ui.choose_colours()
+    keyboard.help_button()
+    header.plan_note(runtime)
+    gate.sign_out_button()
+    head_start.give(head_start.FOR_PAGE)
+    with place:
+        ui.choose_tickers(runtime)
 
 
 with turn():

@@ -27,10 +27,12 @@ COLUMNS = {
 def live() -> None:
     with st.container(horizontal=True, key="strip"):
         st.markdown(figures.STRIP, width="content")
-    with st.container(key="wide"):
-        with st.grid(5, min_column_width=170, gap="small"):
-            for tile in figures.TILES:
-                st.metric(**tile)
+    with st.container(key="wide"), st.grid(5, min_column_width=170, gap="small"):
+        for tile in figures.TILES:
+            st.metric(**tile)
+    with st.container(key="narrow"):
+        st.html(figures.CARDS)
+    with st.container(key="wide-too"):
         st.dataframe(
             figures.FRAME,
             key="quotes",
@@ -39,8 +41,6 @@ def live() -> None:
             height="content",
             column_config=COLUMNS,
         )
-    with st.container(key="narrow"):
-        st.html(figures.CARDS)
 
 
 live()

@@ -12,6 +12,7 @@ from enum import StrEnum
 from html import escape
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 PRESSED = "key pressed"
 # Which dialog is open, as only one can be: a run that does not draw it again closes it.
@@ -72,6 +73,10 @@ STYLE = """<style>
 .keys td { padding: .2rem 1rem .2rem 0; }
 .keys kbd { display: inline-block; min-width: 1.6rem; padding: .1rem .4rem; text-align: center;
   border: 1px solid currentColor; border-radius: .3rem; font-family: inherit; font-size: .9em; }
+</style>"""
+
+ROOMLESS = """<style>
+:has(> .st-key-keyboard) { position: absolute; height: 0; overflow: hidden; }
 </style>"""
 
 # The listener is held on the document, so that a second run or a second mount replaces it. It
@@ -153,11 +158,16 @@ export default function ({ data, setTriggerValue }) {
 _listener = st.components.v2.component("stocktracker_keyboard", js=SCRIPT)
 
 
-def pressed() -> Key | None:
-    """Listen, and say which key this run is about. Once in each full run, before the pages."""
-    with st.container(key="keyboard"):
-        # It shows nothing, so it takes no room.
-        st.html("<style>.st-key-keyboard { position: absolute; }</style>")
+def make_place() -> DeltaGenerator:
+    """Where `listen` draws: it shows nothing, and takes no room, not even while it is loaded."""
+    place = st.container(key="keyboard")
+    place.html(ROOMLESS)
+    return place
+
+
+def listen(place: DeltaGenerator) -> Key | None:
+    """Listen, and say which key this run is about. Once in each full run, before `take`."""
+    with place:
         said = _listener(
             key="keyboard listener",
             data={"keys": [key.value for key in Key], "search": SEARCH},

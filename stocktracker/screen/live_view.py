@@ -11,7 +11,7 @@ from stocktracker.model import Ticker
 from stocktracker.palette import DARK, LIGHT, Scheme, with_scheme
 from stocktracker.rows import Row
 from stocktracker.runtime import Runtime
-from stocktracker.screen import ui
+from stocktracker.screen import head_start, ui
 from stocktracker.screen.sharing import Shared
 from stocktracker.screen.tables import Cells, cards, cells_of, quote_columns, quote_table, tile
 
@@ -20,10 +20,15 @@ KEPT = 1500  # lists of tickers, each with what is shown of them; some 20 kB eac
 
 
 def draw(runtime: Runtime, tickers: Sequence[Ticker]) -> None:
-    """Tiles, table, cards, and what went wrong."""
+    """Tiles, table, cards, and what went wrong.
+
+    What viewers with the same cells see in common is replayed for all but the first.
+    """
     rows = tuple(runtime.read_rows(tickers))
     key, shown = _cells.get(tuple(tickers), rows, lambda: _keyed(rows))
-    _draw(key, ui.scheme().value, shown, dark=ui.is_dark())
+    _draw_first(key, ui.scheme().value, shown, dark=ui.is_dark())
+    head_start.give(head_start.FOR_PRICES)
+    _draw_rest(key, ui.scheme().value, shown, dark=ui.is_dark())
 
 
 def _keyed(rows: Sequence[Row]) -> tuple[bytes, list[Cells]]:
@@ -36,14 +41,22 @@ _cells: Shared[tuple[bytes, list[Cells]]] = Shared(KEPT)
 
 
 @st.cache_data(show_spinner=False, max_entries=KEPT)
-def _draw(key: bytes, scheme_name: str, _shown: Sequence[Cells], *, dark: bool) -> None:  # noqa: ARG001
-    """What viewers with the same cells see in common: replayed for all but the first."""
+def _draw_first(key: bytes, scheme_name: str, _shown: Sequence[Cells], *, dark: bool) -> None:  # noqa: ARG001
+    """The prices, on wide screens and on narrow ones."""
     scheme = Scheme(scheme_name)
     palette = with_scheme(DARK if dark else LIGHT, scheme)
-    with st.container(key="wide"):
-        with st.grid(TILES, min_column_width=170, gap="small"):
-            for cells in _shown[:TILES]:
-                st.metric(**tile(cells, scheme))
+    with st.container(key="wide"), st.grid(TILES, min_column_width=170, gap="small"):
+        for cells in _shown[:TILES]:
+            st.metric(**tile(cells, scheme))
+    with st.container(key="narrow"):
+        st.html(cards(_shown, palette))
+
+
+@st.cache_data(show_spinner=False, max_entries=KEPT)
+def _draw_rest(key: bytes, scheme_name: str, _shown: Sequence[Cells], *, dark: bool) -> None:  # noqa: ARG001
+    """The table, and what is to be said of single tickers."""
+    palette = with_scheme(DARK if dark else LIGHT, Scheme(scheme_name))
+    with st.container(key="wide-too"):
         st.dataframe(
             quote_table(_shown, palette),
             key="quotes",
@@ -53,8 +66,6 @@ def _draw(key: bytes, scheme_name: str, _shown: Sequence[Cells], *, dark: bool) 
             placeholder=wording.NOTHING,
             column_config=quote_columns(),
         )
-    with st.container(key="narrow"):
-        st.html(cards(_shown, palette))
     for cells in _shown:
         about = wording.escape_markdown(cells.ticker)
         if cells.doubt:

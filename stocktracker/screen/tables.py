@@ -25,10 +25,11 @@ from stocktracker.rows import Row
 CLOCK = "◷"
 DOUBTFUL = f"{CLOCK} doubtful"
 NARROW = 640  # pixels, below which the table gives way to cards
+WIDE = ":has(> .st-key-wide, > .st-key-wide-too)"  # with the room around them
 
 STYLE = f"""<style>
-@media (max-width: {NARROW}px) {{ .st-key-wide {{ display: none; }} }}
-@media (min-width: {NARROW + 1}px) {{ .st-key-narrow {{ display: none; }} }}
+@media (max-width: {NARROW}px) {{ {WIDE} {{ display: none; }} }}
+@media (min-width: {NARROW + 1}px) {{ :has(> .st-key-narrow) {{ display: none; }} }}
 .card {{ display: grid; grid-template-columns: 1fr auto; gap: 0 .75rem; padding: .6rem 0;
   border-bottom: 1px solid var(--line); font-variant-numeric: tabular-nums; }}
 .card b {{ font-size: 1.05rem; }}

@@ -29,3 +29,16 @@ def turn() -> Iterator[None]:
             yield
         finally:
             _held.turn = False
+
+
+@contextmanager
+def aside() -> Iterator[None]:
+    """Wait for something within it, and let others draw meanwhile."""
+    if not getattr(_held, "turn", False):
+        yield
+        return
+    _turns.release()
+    try:
+        yield
+    finally:
+        _turns.acquire()

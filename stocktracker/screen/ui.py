@@ -137,13 +137,16 @@ def _refusal(text: str, listing: Listing | None) -> str:
     return f"{wording.escape_markdown(ticker)} is not followed here."
 
 
-def offers_later(runtime: Runtime) -> bool:
-    """Whether the list comes after the page in this run, as it is this viewer's first.
+def begins_with_page(runtime: Runtime) -> bool:
+    """Whether the sidebar comes after the page in this run, as it is this viewer's first.
 
-    What is about to be offered counts as offered meanwhile. A page for nothing chosen ends the run,
-    so there it comes before.
+    What is about to be offered counts as offered meanwhile. Where nothing is chosen, the list to
+    choose from is what one needs first.
     """
-    if OFFERED in st.session_state or not chosen():
+    if FIRST in st.session_state:
+        return False
+    begin_choice(runtime)
+    if not chosen():
         return False
     listing = runtime.read().listing
     st.session_state[OFFERED] = None if listing is None else listing.fetched_at
@@ -304,7 +307,8 @@ def is_dark() -> bool:
 
 def scheme() -> Scheme:
     """Which colours mean up and down to this viewer."""
-    held = st.session_state.get(COLOURS)
+    # The page can come before the sidebar, and then only the link knows.
+    held = st.session_state.get(COLOURS, st.query_params.get(COLOURS))
     return Scheme(held) if held in set(Scheme) else Scheme.GREEN_RED
 
 

@@ -1,0 +1,39 @@
+"""A browser draws what comes first, as long as the rest comes a moment later.
+
+What comes within a hundredth of a second it takes in together: a table, the list of tickers and the
+code of both kept the first price from the screen for half a second. So a viewer's first run draws
+what one has come for, waits a little, and then draws the rest.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import streamlit as st
+
+from stocktracker.screen.turns import aside
+
+# What a slow browser takes for them.
+FOR_PRICES = timedelta(milliseconds=400)
+FOR_PAGE = timedelta(milliseconds=200)
+IS_FIRST = "first run"
+
+
+@contextmanager
+def ahead() -> Iterator[None]:
+    """Within it, what is drawn before each `give` comes first."""
+    st.session_state[IS_FIRST] = True
+    try:
+        yield
+    finally:
+        del st.session_state[IS_FIRST]
+
+
+def give(time: timedelta) -> None:
+    """The browser gets time for what has been drawn so far; nothing but in `ahead`."""
+    if st.session_state.get(IS_FIRST):
+        with aside():
+            threading.Event().wait(time.total_seconds())
