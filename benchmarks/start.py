@@ -67,14 +67,17 @@ def _in_a_browser(starts: dict[str, Start]) -> list[Row]:
         servers[TILE] = stack.enter_context(rival("floor_tile", None))
         for server in servers.values():
             server.wait_until_up()
-        visits = visit({name: f"{server.url}/?{FIVE}" for name, server in servers.items()})
+        urls = {name: f"{server.url}/?{FIVE}" for name, server in servers.items()}
+        visits = visit(urls, bare={TILE})
     if not visits:
         return []
     own, other, tile = visits["ours"], visits["ttl"], visits[TILE]
     here, new = "first page in Chromium, been here", "first page in Chromium, a new browser"
+    whole = "whole page in Chromium, been here"
     return [
         Row(here, middle(own.again), middle(tile.again), "s", TILE, at_most(1)),
         Row(here, middle(own.again), middle(other.again), "s", "ttl"),
+        Row(whole, middle(own.whole), middle(other.whole), "s", "ttl"),
         Row(new, middle(own.new), middle(tile.new), "s", TILE),
         Row(new, middle(own.new), middle(other.new), "s", "ttl"),
     ]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from streamlit.proto.Element_pb2 import Element
 from streamlit.proto.Metric_pb2 import Metric
+from streamlit.testing.v1 import AppTest
 
 from tests.server import App, Session, starting_apps, until
 
@@ -76,3 +77,42 @@ def test_later_runs_draw_the_sidebar_first_and_look_the_same(demo: App) -> None:
         later = kinds(tab.elements())
     assert later.index("multiselect") < later.index("metric")
     assert sorted(later) == sorted(first)
+
+
+def first_look() -> None:
+    """The script: a first run that asks whether there is a price until `answers` are used up."""
+    import streamlit as st  # noqa: PLC0415
+
+    from stocktracker.screen import head_start  # noqa: PLC0415
+
+    state = st.session_state
+    state["asked"] = 0
+
+    def has_price() -> bool:
+        state["asked"] += 1
+        return bool(state["asked"] > state["late"])
+
+    head_start.wait_for(has_price)
+    state["asked before"] = state["asked"]
+    with head_start.ahead():
+        head_start.wait_for(has_price)
+        state["is ahead"] = head_start.IS_FIRST in state
+    state["is ahead later"] = head_start.IS_FIRST in state
+
+
+@pytest.mark.parametrize(
+    ("late", "asked", "is_ahead"),
+    [(0, 1, True), (3, 4, True), (10_000, 31, False)],
+    ids=["a price that is there", "one that comes", "one that stays away"],
+)
+def test_a_first_run_waits_a_little_for_a_first_price(
+    late: int, asked: int, *, is_ahead: bool
+) -> None:
+    look = AppTest.from_function(first_look)
+    look.session_state["late"] = late
+    look.run()
+    assert [each.message for each in look.exception] == []
+    assert look.session_state["asked before"] == 0  # nobody waits later
+    assert look.session_state["asked"] == asked
+    assert look.session_state["is ahead"] == is_ahead
+    assert not look.session_state["is ahead later"]

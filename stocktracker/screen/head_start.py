@@ -2,13 +2,14 @@
 
 What comes within a hundredth of a second it takes in together: a table, the list of tickers and the
 code of both kept the first price from the screen for half a second. So a viewer's first run draws
-what one has come for, waits a little, and then draws the rest.
+what one has come for, waits a little, and then draws the rest. Where there is no price yet, the run
+waits for one: that of who asks for it first is there in a fifth of a second.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -19,6 +20,8 @@ from stocktracker.screen.turns import aside
 # What a slow browser takes for them.
 FOR_PRICES = timedelta(milliseconds=400)
 FOR_PAGE = timedelta(milliseconds=200)
+PATIENCE = timedelta(milliseconds=600)  # for a first price
+PACE = 0.02  # seconds between two looks whether it has come
 IS_FIRST = "first run"
 
 
@@ -29,7 +32,20 @@ def ahead() -> Iterator[None]:
     try:
         yield
     finally:
-        del st.session_state[IS_FIRST]
+        st.session_state.pop(IS_FIRST, None)
+
+
+def wait_for(question: Callable[[], bool]) -> None:
+    """Until the answer is yes. Where it stays no, nothing is worth a head start."""
+    if not st.session_state.get(IS_FIRST) or question():
+        return
+    pace = threading.Event()
+    with aside():
+        for _ in range(round(PATIENCE.total_seconds() / PACE)):
+            pace.wait(PACE)
+            if question():
+                return
+    st.session_state.pop(IS_FIRST)
 
 
 def give(time: timedelta) -> None:

@@ -24,6 +24,7 @@ def draw(runtime: Runtime, tickers: Sequence[Ticker]) -> None:
 
     What viewers with the same cells see in common is replayed for all but the first.
     """
+    head_start.wait_for(lambda: any(map(runtime.board.read_quote, tickers)))
     rows = tuple(runtime.read_rows(tickers))
     key, shown = _cells.get(tuple(tickers), rows, lambda: _keyed(rows))
     _draw_first(key, ui.scheme().value, shown, dark=ui.is_dark())
