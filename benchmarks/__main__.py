@@ -31,24 +31,25 @@ TOPICS = (
     "histories",
     "planner",
     "fleet",
+    "market",
 )
 YEAR_WITHIN = 380.0  # seconds, so that all is done in ten minutes
 # First, with nothing beside them: what somebody waits for is timed there, and the viewers' process
 # has its core for itself.
 QUIET = ("start", "crowd", "ticks")
-# Market measures CPU and memory of processes of its own, and no time: it runs beside memory, which
+# These measure CPU and memory of processes of their own, and no time: they run beside memory, which
 # measures memory.
-GUEST, HOST = "market", "memory"
-LAST = (GUEST, "year")
+GUESTS, HOST = ("market", "fleet"), "memory"
+LAST = (*GUESTS, "year")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("topics", nargs="*", help=f"some of {', '.join(topics())}; all by default")
-    chosen = parser.parse_args(arguments).topics or list(topics())
-    unknown = [name for name in chosen if name not in topics()]
+    parser.add_argument("topics", nargs="*", help=f"some of {', '.join(TOPICS)}; all by default")
+    chosen = parser.parse_args(arguments).topics or list(TOPICS)
+    unknown = [name for name in chosen if name not in TOPICS]
     if unknown:
-        parser.error(f"{unknown[0]}: one of {', '.join(topics())}")
+        parser.error(f"{unknown[0]}: one of {', '.join(TOPICS)}")
     began = time.monotonic()
     with machine.on(machine.OTHER_CORES):
         found, failed = run(chosen)
@@ -59,13 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if failed:
         say(f"not measured: {', '.join(failed)}")
         return 1
-    if set(chosen) == set(topics()):
+    if set(chosen) == set(TOPICS):
         report.keep(table, about)
     return 0
-
-
-def topics() -> tuple[str, ...]:
-    return (*TOPICS, GUEST)
 
 
 def run(chosen: Sequence[str]) -> tuple[dict[str, list[Row]], list[str]]:
@@ -74,18 +71,18 @@ def run(chosen: Sequence[str]) -> tuple[dict[str, list[Row]], list[str]]:
     failed: list[str] = []
     beside: Year | None = None
     with ThreadPoolExecutor(1) as other:
-        together: Future[list[Row]] | None = None
+        guests: dict[str, Future[list[Row]]] = {}
         for name in sorted(chosen, key=lambda each: (each in LAST, each not in QUIET)):
             began = time.monotonic()
             if beside is None and "year" in chosen and name not in QUIET:
                 beside = Year(YEAR_WITHIN)
-            if name == HOST and GUEST in chosen:
-                together = other.submit(_measured, GUEST)
+            if name == HOST:
+                guests = {each: other.submit(_measured, each) for each in GUESTS if each in chosen}
             try:
                 if name == "year" and beside is not None:
                     found[name] = beside.rows()
-                elif name == GUEST and together is not None:
-                    found[name] = together.result()
+                elif name in guests:
+                    found[name] = guests[name].result()
                 else:
                     found[name] = _measured(name)
             except Exception:  # noqa: BLE001 the other topics are still worth measuring

@@ -22,7 +22,7 @@ WHOLE = (
     "() => document.querySelector('[data-testid=stDataFrame] canvas')"
     " && document.querySelector('[data-testid=stMultiSelect] input')"
 )
-AGAIN = 3  # visits of a browser that has been here
+AGAIN = 2  # visits of a browser that has been here
 STAY = 500  # milliseconds after the last of the page; a browser keeps compiled code when it is idle
 
 

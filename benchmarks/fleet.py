@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks import machine
 from benchmarks.report import Row, ratio_at_most
-from benchmarks.servers import KEY, query, upstream
+from benchmarks.servers import KEY, query, upstream, wait_until_quiet
 from benchmarks.viewers import Viewers
 from scripts.fleet import PATHS, Fleet
 
@@ -62,6 +62,7 @@ def _look(viewers: Viewers, ports: dict[str, int], pids: list[int]) -> float:
         viewers.open(group, port, 1, [query()])
         viewers.settle(group)
         viewers.open(group, port, EACH - 1, [query()])
+    wait_until_quiet(pids)
     before = sum(map(machine.cpu_seconds, pids))
     told = viewers.look(list(ports), SECONDS)
     spent = sum(map(machine.cpu_seconds, pids)) - before

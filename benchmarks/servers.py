@@ -29,6 +29,8 @@ HOST = "127.0.0.1"
 KEY = "BENCHKEY"
 LATENCY = 100  # milliseconds that each answer of upstream takes
 START_WITHIN = 60.0
+QUIET_WITHIN = 20.0
+LOOK, IDLE = 2.0, 0.15  # seconds, and which part of a core is next to nothing
 PAUSE = threading.Event()  # never set: it is waited for
 # fmt: off
 TICKERS = (
@@ -112,12 +114,26 @@ class Process:
             PAUSE.wait(pace)
         raise RuntimeError(f"{' '.join(self._command)} is not up after {START_WITHIN} s")
 
+    def wait_until_quiet(self) -> None:
+        wait_until_quiet([self.pid])
+
     def cpu(self) -> float:
         """Seconds of CPU so far."""
         return machine.cpu_seconds(self.pid)
 
     def rss(self) -> int:
         return machine.rss(self.pid)
+
+
+def wait_until_quiet(pids: list[int]) -> None:
+    """Until they have nothing to do of their own: ours imports what other pages need after its
+    first visitor, who has to have come."""
+    until = time.monotonic() + QUIET_WITHIN
+    while time.monotonic() < until:
+        before = sum(map(machine.cpu_seconds, pids))
+        PAUSE.wait(LOOK)
+        if sum(map(machine.cpu_seconds, pids)) - before < IDLE * LOOK * len(pids):
+            return
 
 
 @contextmanager

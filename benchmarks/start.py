@@ -60,13 +60,18 @@ def measure(times: int = 2) -> list[Row]:
 def _in_a_browser(starts: dict[str, Start]) -> list[Row]:
     """The first page of a server that is warm, until a price is on the screen."""
     with ExitStack() as stack:
+        viewers = stack.enter_context(Viewers())
         servers = {
             name: stack.enter_context(start(stack.enter_context(upstream(PLAN))))
             for name, start in starts.items()
         }
         servers[TILE] = stack.enter_context(rival("floor_tile", None))
-        for server in servers.values():
+        for name, server in servers.items():
             server.wait_until_up()
+            viewers.open(name, server.port, 1, [FIVE])
+            viewers.close(name)
+        for server in servers.values():
+            server.wait_until_quiet()
         urls = {name: f"{server.url}/?{FIVE}" for name, server in servers.items()}
         visits = visit(urls, bare={TILE})
     if not visits:
