@@ -37,9 +37,9 @@ YEAR_WITHIN = 380.0  # seconds, so that all is done in ten minutes
 # First, with nothing beside them: what somebody waits for is timed there, and the viewers' process
 # has its core for itself.
 QUIET = ("start", "crowd", "ticks")
-# These measure CPU and memory of processes of their own, and no time: they run beside memory, which
+# Market measures CPU and memory of processes of its own, and no time: it runs beside memory, which
 # measures memory.
-GUESTS, HOST = ("market", "fleet"), "memory"
+GUESTS, HOST = ("market",), "memory"
 LAST = (*GUESTS, "year")
 
 

@@ -22,7 +22,7 @@ WHOLE = (
     "() => document.querySelector('[data-testid=stDataFrame] canvas')"
     " && document.querySelector('[data-testid=stMultiSelect] input')"
 )
-AGAIN = 2  # visits of a browser that has been here
+AGAIN = 3  # visits of a browser that has been here
 STAY = 500  # milliseconds after the last of the page; a browser keeps compiled code when it is idle
 
 
@@ -37,7 +37,7 @@ class Visits:
     whole: list[float] = field(default_factory=list)
 
 
-def visit(urls: dict[str, str], bare: Container[str], times: int = 2) -> dict[str, Visits]:
+def visit(urls: dict[str, str], bare: Container[str], times: int = 1) -> dict[str, Visits]:
     """By name; they take turns. The `bare` have nothing but prices. Nothing where there is no
     Chromium; CHROMIUM can say where."""
     path = os.environ.get("CHROMIUM") or shutil.which("chromium")

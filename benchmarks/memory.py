@@ -17,7 +17,7 @@ TABS = 16  # on each of two pages
 TICKS, COMINGS = 25_000, 2_000  # of the comings the first half fills what is kept
 AT_ONCE = 25
 PAGES = {"Live": "", "History": "history"}
-LONGEST_COMING, LONGEST_TICKING = 60.0, 85.0  # seconds; what was not done by then is said
+LONGEST_COMING, LONGEST_TICKING = 60.0, 80.0  # seconds; what was not done by then is said
 # Streamlit keeps this many sessions for a minute after they have gone, in case they come back.
 KEPT = 128
 # A size is the middle of so many: Python looks for what holds only itself once a minute.
