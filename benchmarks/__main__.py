@@ -39,8 +39,8 @@ YEAR_WITHIN = 380.0  # seconds, so that all is done in ten minutes
 QUIET = ("start", "crowd", "ticks")
 # Market measures CPU and memory of processes of its own, and no time: it runs beside memory, which
 # measures memory.
-GUESTS, HOST = ("market",), "memory"
-LAST = (*GUESTS, "year")
+GUEST, HOST = "market", "memory"
+LAST = (GUEST, "year")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -71,18 +71,18 @@ def run(chosen: Sequence[str]) -> tuple[dict[str, list[Row]], list[str]]:
     failed: list[str] = []
     beside: Year | None = None
     with ThreadPoolExecutor(1) as other:
-        guests: dict[str, Future[list[Row]]] = {}
+        together: Future[list[Row]] | None = None
         for name in sorted(chosen, key=lambda each: (each in LAST, each not in QUIET)):
             began = time.monotonic()
             if beside is None and "year" in chosen and name not in QUIET:
                 beside = Year(YEAR_WITHIN)
-            if name == HOST:
-                guests = {each: other.submit(_measured, each) for each in GUESTS if each in chosen}
+            if name == HOST and GUEST in chosen:
+                together = other.submit(_measured, GUEST)
             try:
                 if name == "year" and beside is not None:
                     found[name] = beside.rows()
-                elif name in guests:
-                    found[name] = guests[name].result()
+                elif name == GUEST and together is not None:
+                    found[name] = together.result()
                 else:
                     found[name] = _measured(name)
             except Exception:  # noqa: BLE001 the other topics are still worth measuring

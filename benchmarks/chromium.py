@@ -37,8 +37,8 @@ class Visits:
     whole: list[float] = field(default_factory=list)
 
 
-def visit(urls: dict[str, str], bare: Container[str], times: int = 1) -> dict[str, Visits]:
-    """By name; they take turns. The `bare` have nothing but prices. Nothing where there is no
+def visit(urls: dict[str, str], bare: Container[str]) -> dict[str, Visits]:
+    """By name, one after another. The `bare` have nothing but prices. Nothing where there is no
     Chromium; CHROMIUM can say where."""
     path = os.environ.get("CHROMIUM") or shutil.which("chromium")
     if path is None:
@@ -47,16 +47,15 @@ def visit(urls: dict[str, str], bare: Container[str], times: int = 1) -> dict[st
     # A person's browser has a machine of its own; it is not held to the viewers' core.
     with machine.on(machine.SERVER_CORES | machine.OTHER_CORES), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        for _ in range(times):
-            for name, url in urls.items():
-                person = browser.new_context()
-                looks = [SHOWN] if name in bare else [SHOWN, WHOLE]
-                visits[name].new.append(_seconds(person, url, looks)[0])
-                for _ in range(AGAIN):
-                    first, *rest = _seconds(person, url, looks)
-                    visits[name].again.append(first)
-                    visits[name].whole += rest
-                person.close()
+        for name, url in urls.items():
+            person = browser.new_context()
+            looks = [SHOWN] if name in bare else [SHOWN, WHOLE]
+            visits[name].new.append(_seconds(person, url, looks)[0])
+            for _ in range(AGAIN):
+                first, *rest = _seconds(person, url, looks)
+                visits[name].again.append(first)
+                visits[name].whole += rest
+            person.close()
         browser.close()
     return visits
 

@@ -114,9 +114,6 @@ class Process:
             PAUSE.wait(pace)
         raise RuntimeError(f"{' '.join(self._command)} is not up after {START_WITHIN} s")
 
-    def wait_until_quiet(self) -> None:
-        wait_until_quiet([self.pid])
-
     def cpu(self) -> float:
         """Seconds of CPU so far."""
         return machine.cpu_seconds(self.pid)

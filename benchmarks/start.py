@@ -10,7 +10,7 @@ import requests
 
 from benchmarks.chromium import visit
 from benchmarks.report import Row, at_most, middle
-from benchmarks.servers import Process, ours, query, rival, upstream
+from benchmarks.servers import Process, ours, query, rival, upstream, wait_until_quiet
 from benchmarks.viewers import Viewers
 
 PLAN = "premium-1200"
@@ -70,8 +70,7 @@ def _in_a_browser(starts: dict[str, Start]) -> list[Row]:
             server.wait_until_up()
             viewers.open(name, server.port, 1, [FIVE])
             viewers.close(name)
-        for server in servers.values():
-            server.wait_until_quiet()
+        wait_until_quiet([server.pid for server in servers.values()])
         urls = {name: f"{server.url}/?{FIVE}" for name, server in servers.items()}
         visits = visit(urls, bare={TILE})
     if not visits:

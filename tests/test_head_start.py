@@ -80,7 +80,7 @@ def test_later_runs_draw_the_sidebar_first_and_look_the_same(demo: App) -> None:
 
 
 def first_look() -> None:
-    """The script: a first run that asks whether there is a price until `answers` are used up."""
+    """The script: a run before its head start and in it, with a price after `late` answers."""
     import streamlit as st  # noqa: PLC0415
 
     from stocktracker.screen import head_start  # noqa: PLC0415
