@@ -278,7 +278,7 @@ def test_a_doubtful_price_is_told_beside_the_good_one(
         expect(said).to_contain_text(f"${good * 100:,.2f}")
         expect(said).to_contain_text(f"${good:,.2f} stays")
         tile = page.get_by_test_id("stMetric")
-        place = tile if viewport is WIDE else page.locator(".st-key-narrow .card")
+        place = tile if viewport is WIDE else page.locator(".cards .card")
         expect(place.first).to_contain_text("doubtful")
         expect(place.first).to_contain_text(f"${good:,.2f}")
 
@@ -400,11 +400,16 @@ def test_refresh_keeps_order_scrolling_and_the_very_table(demo: App, open_page: 
 
 def test_phone_shows_cards_in_place_of_the_table(demo: App, open_page: Open) -> None:
     page = open_page(f"{demo.url}/?tickers=AAPL&tickers=KO", PHONE)
-    cards = page.locator(".st-key-narrow")
+    cards = page.locator(".cards")
     expect(cards.get_by_text("AAPL", exact=True)).to_be_visible()
     expect(cards.get_by_text("Coca-Cola Company")).to_be_visible()
     expect(cards.get_by_text(PRICE)).to_have_count(2)
     expect(page.locator(".st-key-wide")).to_be_hidden()
+    expect(page.get_by_test_id("stDataFrame")).to_be_hidden()
+    above, below = page.get_by_text("calls left").first.bounding_box(), cards.bounding_box()
+    assert above is not None
+    assert below is not None
+    assert below["y"] - above["y"] < 45, "what is hidden takes no room"
     assert page.evaluate("() => document.documentElement.scrollWidth <= window.innerWidth")
     page.set_viewport_size(WIDE)
     expect(cards).to_be_hidden()

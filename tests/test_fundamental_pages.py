@@ -62,7 +62,7 @@ def server(folder: Path, plan: str) -> Iterator[tuple[Household, Runtime]]:
             ExitStack(),
         )
         anchor(runtime)
-        st.cache_data.clear()
+        st.cache_resource.clear()
         try:
             yield home, runtime
         finally:

@@ -166,6 +166,14 @@ def test_numbers_are_underneath_so_that_sorting_is_by_value() -> None:
 # --- the colours ----------------------------------------------------------------------------
 
 
+def test_equal_tables_are_equal_messages_wherever_they_are_drawn() -> None:
+    one, again, other = (
+        quote_table(shown, LIGHT).to_html() for shown in ([cells()], [cells()], [cells(price=2.0)])
+    )
+    assert one == again
+    assert one != other
+
+
 @pytest.mark.parametrize("palette", [LIGHT, DARK])
 def test_change_has_its_colour_and_what_is_old_is_muted(palette: Any) -> None:
     shown = [

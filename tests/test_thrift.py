@@ -11,12 +11,21 @@ from streamlit.runtime.media_file_manager import MediaFileManager, MediaFileMeta
 from streamlit.runtime.memory_media_file_storage import MemoryMediaFileStorage
 from streamlit.testing.v1 import AppTest
 
-from stocktracker.screen.thrift import LABELS, MANY, ORPHANS, SELDOM, THEME, be_thrifty
+from stocktracker.screen.thrift import (
+    LABELS,
+    LOOP,
+    MANY,
+    ORPHANS,
+    SELDOM,
+    THEME,
+    WAKE,
+    be_thrifty,
+)
 from tests.helpers import FakeClock
 from tests.server import ROOT
 
 CLOCK = FakeClock("2026-11-23T15:00")
-PLACES = (THEME, ORPHANS, LABELS)
+PLACES = (THEME, ORPHANS, LABELS, LOOP, WAKE)
 STREAMLITS = {place: getattr(place[0], place[1]) for place in PLACES}
 POPULATE = THEME[1]
 CHILDREN = {

@@ -25,22 +25,19 @@ COLUMNS = {
 
 @st.fragment(run_every=5)
 def live() -> None:
-    with st.container(horizontal=True, key="strip"):
-        st.markdown(figures.STRIP, width="content")
-    with st.container(key="wide"), st.grid(5, min_column_width=170, gap="small"):
+    st.markdown(figures.STRIP)
+    with st.grid(5, min_column_width=170, gap="small", key="wide"):
         for tile in figures.TILES:
             st.metric(**tile)
-    with st.container(key="narrow"):
-        st.html(figures.CARDS)
-    with st.container(key="wide-too"):
-        st.dataframe(
-            figures.FRAME,
-            key="quotes",
-            hide_index=True,
-            row_height=44,
-            height="content",
-            column_config=COLUMNS,
-        )
+    st.html(figures.CARDS)
+    st.dataframe(
+        figures.FRAME,
+        key="quotes",
+        hide_index=True,
+        row_height=44,
+        height="content",
+        column_config=COLUMNS,
+    )
 
 
 live()

@@ -75,9 +75,10 @@ class Wants:
         with self._lock:
             until = self._clock.uptime().elapsed + self._lease
             before = self._leases.get(viewer)
-            if before is None or before.wants != wanted:
-                self._union = None
             self._leases[viewer] = Lease(wanted, until, who)
+            if before is not None and before.wants == wanted:
+                return False
+            self._union = None
             new = [want for want in wanted if want not in self._since]
             self._since.update(dict.fromkeys(new, now))
         return bool(new)

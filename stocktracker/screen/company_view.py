@@ -110,7 +110,7 @@ def _year_range(runtime: Runtime, company: Company) -> None:
     st.caption(span.words.capitalize())
 
 
-@st.cache_data(show_spinner=False, max_entries=100)
+@st.cache_resource(show_spinner=False, max_entries=100)
 def _range_figure(version: str, palette: Palette, span: YearRange) -> bytes:  # noqa: ARG001 the key
     """It moves with the price, so Streamlit's own chart would be mounted anew with each."""
     figure = range_figure(span, palette)

@@ -17,6 +17,7 @@ from stocktracker import wording
 from stocktracker.figures.comparison import statistics_table
 from stocktracker.figures.performance import DEFINITIONS, Statistics
 from stocktracker.palette import Palette
+from stocktracker.screen.styling import styled
 
 PERCENT = ("total_return", "cagr", "volatility", "max_drawdown", "best", "worst")
 RATIOS = ("sharpe", "sortino", "beta", "correlation")
@@ -59,7 +60,7 @@ def shown_statistics(statistics: Mapping[str, Statistics], palette: Palette) -> 
         **dict.fromkeys(RATIOS, _ratio),
         **dict.fromkeys(DATES, _day),
     }
-    return frame.style.format(forms).map(colour, subset=list(COLOURED))
+    return styled(frame).format(forms).map(colour, subset=list(COLOURED))
 
 
 def columns_of(*, weekly: bool, risk_free: float) -> dict[str, Any]:

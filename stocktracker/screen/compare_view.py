@@ -279,7 +279,7 @@ def _plot(
     plot.show(_figure(name, version, _look(), keeps, make), key=f"compare {name}")
 
 
-@st.cache_data(show_spinner=False, max_entries=300)
+@st.cache_resource(show_spinner=False, max_entries=300)
 def _figure(
     name: str, version: str, look: str, keeps: str, _make: Callable[[], go.Figure]
 ) -> bytes:
@@ -288,7 +288,7 @@ def _figure(
     return to_bytes(_make(), library=frontend.LIBRARY, keeps=keeps)
 
 
-@st.cache_data(show_spinner=False, max_entries=100)
+@st.cache_resource(show_spinner=False, max_entries=100)
 def _table(
     version: str,
     risk_free: float,

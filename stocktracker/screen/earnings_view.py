@@ -105,7 +105,7 @@ def _latest(quarters: pd.DataFrame) -> None:
     )
 
 
-@st.cache_data(show_spinner=False, max_entries=200)
+@st.cache_resource(show_spinner=False, max_entries=200)
 def _table(key: str, version: str, palette: Palette, _quarters: pd.DataFrame) -> None:  # noqa: ARG001
     newest = _quarters.iloc[::-1].reset_index(drop=True)
     column = st.column_config

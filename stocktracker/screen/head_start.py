@@ -35,9 +35,14 @@ def ahead() -> Iterator[None]:
         st.session_state.pop(IS_FIRST, None)
 
 
+def is_given() -> bool:
+    """Whether what is drawn now comes before the rest."""
+    return bool(st.session_state.get(IS_FIRST))
+
+
 def wait_for(question: Callable[[], bool]) -> None:
     """Until the answer is yes. Where it stays no, nothing is worth a head start."""
-    if not st.session_state.get(IS_FIRST) or question():
+    if not is_given() or question():
         return
     pace = threading.Event()
     with aside():
@@ -50,6 +55,6 @@ def wait_for(question: Callable[[], bool]) -> None:
 
 def give(time: timedelta) -> None:
     """The browser gets time for what has been drawn so far; nothing but in `ahead`."""
-    if st.session_state.get(IS_FIRST):
+    if is_given():
         with aside():
             threading.Event().wait(time.total_seconds())

@@ -73,14 +73,13 @@ def _strip(runtime: Runtime, tickers: Sequence[Ticker]) -> None:
         parts.append(f":{colour}-badge[{wording.market(state, now=now, zone=zone)}]")
     parts.append(f":gray-badge[{_newest(runtime, tickers)}]")
     parts.extend(f":{colour}-badge[{text}]" for colour, text in _budget(runtime))
+    if not (_is_tight(runtime) and tickers):
+        st.markdown(" ".join(parts))
+        return
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="strip"):
         st.markdown(" ".join(parts), width="content")
-        if _is_tight(runtime) and tickers:
-            with (
-                st.popover("Next updates", icon=":material/schedule:"),
-                st.container(width=300),
-            ):
-                _next_updates(runtime, tickers)
+        with st.popover("Next updates", icon=":material/schedule:"), st.container(width=300):
+            _next_updates(runtime, tickers)
 
 
 def _newest(runtime: Runtime, tickers: Sequence[Ticker]) -> str:

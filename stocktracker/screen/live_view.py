@@ -8,7 +8,7 @@ import streamlit as st
 
 from stocktracker import encoding, wording
 from stocktracker.model import Ticker
-from stocktracker.palette import DARK, LIGHT, Scheme, with_scheme
+from stocktracker.palette import DARK, LIGHT, Palette, Scheme, with_scheme
 from stocktracker.rows import Row
 from stocktracker.runtime import Runtime
 from stocktracker.screen import head_start, ui
@@ -16,6 +16,7 @@ from stocktracker.screen.sharing import Shared
 from stocktracker.screen.tables import Cells, cards, cells_of, quote_columns, quote_table, tile
 
 TILES = 5
+PRICES, REST = "prices ", "rest"  # the parts of the page
 KEPT = 1500  # lists of tickers, each with what is shown of them; some 20 kB each
 
 
@@ -27,9 +28,13 @@ def draw(runtime: Runtime, tickers: Sequence[Ticker]) -> None:
     head_start.wait_for(lambda: any(map(runtime.board.read_quote, tickers)))
     rows = tuple(runtime.read_rows(tickers))
     key, shown = _cells.get(tuple(tickers), rows, lambda: _keyed(rows))
-    _draw_first(key, ui.scheme().value, shown, dark=ui.is_dark())
-    head_start.give(head_start.FOR_PRICES)
-    _draw_rest(key, ui.scheme().value, shown, dark=ui.is_dark())
+    scheme_name, dark = ui.scheme().value, ui.is_dark()
+    if head_start.is_given():
+        _draw(key, scheme_name, shown, dark=dark, parts=PRICES)
+        head_start.give(head_start.FOR_PRICES)
+        _draw(key, scheme_name, shown, dark=dark, parts=REST)
+    else:
+        _draw(key, scheme_name, shown, dark=dark, parts=PRICES + REST)
 
 
 def _keyed(rows: Sequence[Row]) -> tuple[bytes, list[Cells]]:
@@ -41,33 +46,43 @@ def _keyed(rows: Sequence[Row]) -> tuple[bytes, list[Cells]]:
 _cells: Shared[tuple[bytes, list[Cells]]] = Shared(KEPT)
 
 
-@st.cache_data(show_spinner=False, max_entries=KEPT)
-def _draw_first(key: bytes, scheme_name: str, _shown: Sequence[Cells], *, dark: bool) -> None:  # noqa: ARG001
-    """The prices, on wide screens and on narrow ones."""
+@st.cache_resource(show_spinner=False, max_entries=KEPT)
+def _draw(
+    key: bytes,  # noqa: ARG001
+    scheme_name: str,
+    _shown: Sequence[Cells],
+    *,
+    dark: bool,
+    parts: str,
+) -> None:
     scheme = Scheme(scheme_name)
     palette = with_scheme(DARK if dark else LIGHT, scheme)
-    with st.container(key="wide"), st.grid(TILES, min_column_width=170, gap="small"):
-        for cells in _shown[:TILES]:
+    if PRICES in parts:
+        _draw_prices(_shown, palette, scheme)
+    if REST in parts:
+        _draw_rest(_shown, palette)
+
+
+def _draw_prices(shown: Sequence[Cells], palette: Palette, scheme: Scheme) -> None:
+    """On wide screens and on narrow ones."""
+    with st.grid(TILES, min_column_width=170, gap="small", key="wide"):
+        for cells in shown[:TILES]:
             st.metric(**tile(cells, scheme))
-    with st.container(key="narrow"):
-        st.html(cards(_shown, palette))
+    st.html(cards(shown, palette))
 
 
-@st.cache_data(show_spinner=False, max_entries=KEPT)
-def _draw_rest(key: bytes, scheme_name: str, _shown: Sequence[Cells], *, dark: bool) -> None:  # noqa: ARG001
+def _draw_rest(shown: Sequence[Cells], palette: Palette) -> None:
     """The table, and what is to be said of single tickers."""
-    palette = with_scheme(DARK if dark else LIGHT, Scheme(scheme_name))
-    with st.container(key="wide-too"):
-        st.dataframe(
-            quote_table(_shown, palette),
-            key="quotes",
-            hide_index=True,
-            row_height=44,
-            height="content",
-            placeholder=wording.NOTHING,
-            column_config=quote_columns(),
-        )
-    for cells in _shown:
+    st.dataframe(
+        quote_table(shown, palette),
+        key="quotes",
+        hide_index=True,
+        row_height=44,
+        height="content",
+        placeholder=wording.NOTHING,
+        column_config=quote_columns(),
+    )
+    for cells in shown:
         about = wording.escape_markdown(cells.ticker)
         if cells.doubt:
             st.caption(f":material/help: **{about}**: {wording.escape_markdown(cells.doubt)}")

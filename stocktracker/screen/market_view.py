@@ -17,6 +17,7 @@ from stocktracker.model import WHOLE_MARKET, Feed, Ticker, Want
 from stocktracker.palette import Palette
 from stocktracker.runtime import Runtime
 from stocktracker.screen import adding, asking, panels, ui
+from stocktracker.screen.styling import styled
 
 MOVERS, EXCHANGES, CALENDAR, NEWS = "Movers", "Exchanges", "Earnings calendar", "News"
 SECTIONS: Mapping[str, Feed] = {
@@ -100,7 +101,7 @@ def _select_movers(runtime: Runtime, version: str, lists: Mapping[str, Sequence[
     return True
 
 
-@st.cache_data(show_spinner=False, max_entries=40)
+@st.cache_resource(show_spinner=False, max_entries=40)
 def _replayed_movers(key: str, version: str, palette: Palette, _rows: Sequence[Mover]) -> None:  # noqa: ARG001
     _movers_table(_rows, palette, key, selecting=False)
 
@@ -189,7 +190,7 @@ def _exchanges_table(frame: pd.DataFrame, palette: Palette) -> None:
         )
 
     st.dataframe(
-        frame.style.map(colour, subset=["state"]),
+        styled(frame).map(colour, subset=["state"]),
         key="exchanges",
         hide_index=True,
         height="content",

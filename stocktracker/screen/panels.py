@@ -20,6 +20,7 @@ from stocktracker.figures.plotting import CONFIG
 from stocktracker.model import Facts, Feed, Outcome, Ticker, Want
 from stocktracker.palette import Palette
 from stocktracker.runtime import Runtime
+from stocktracker.screen.styling import styled
 
 F = TypeVar("F", bound=Facts)
 
@@ -65,7 +66,7 @@ def _ago(now: datetime, then: datetime) -> str:
     return "just now" if age == "now" else f"{age} ago"
 
 
-@st.cache_data(show_spinner=False, max_entries=300)
+@st.cache_resource(show_spinner=False, max_entries=300)
 def draw(key: str, version: str, palette: Palette, _make: Callable[[Palette], Any]) -> None:  # noqa: ARG001
     """Draw a figure once for each version and palette; other sessions replay the element.
 
@@ -106,7 +107,7 @@ def coloured(
             return f"color: {palette.flat}"
         return f"color: {palette.up if value > 0 else palette.down}"
 
-    return frame.style.format(dict(formats)).map(colour, subset=list(signed))
+    return styled(frame).format(dict(formats)).map(colour, subset=list(signed))
 
 
 def arrow(text: str) -> str:

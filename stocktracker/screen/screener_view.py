@@ -189,7 +189,7 @@ def _options(found: Sequence[str], usual: Sequence[str]) -> list[str]:
 # --- the table --------------------------------------------------------------------------------
 
 
-@st.cache_data(show_spinner=False, max_entries=100)
+@st.cache_resource(show_spinner=False, max_entries=100)
 def _replayed(key: str, version: int, filters: Filters, palette: Palette, _market: Market) -> None:  # noqa: ARG001
     places = screens.found_in(_market, filters)[:MOST_ROWS]
     st.dataframe(screen_table(_market, places, palette), key=key, **_how_it_looks(len(places)))

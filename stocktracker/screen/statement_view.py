@@ -80,7 +80,7 @@ def _periods(record: Statement, pace: str) -> Periods:
     return statements.with_free_cash_flow(periods)
 
 
-@st.cache_data(show_spinner=False, max_entries=300)
+@st.cache_resource(show_spinner=False, max_entries=300)
 def _table(key: str, version: str, most: int, _periods: Periods) -> None:  # noqa: ARG001
     frame = statements.table(_periods, most)
     line, *ends = frame.columns

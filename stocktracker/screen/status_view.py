@@ -81,7 +81,7 @@ def left_at(usage: Usage, hour: pd.Timestamp, limit: int) -> int:
     return max(limit - spent, 0)
 
 
-@st.cache_data(show_spinner=False, max_entries=50)
+@st.cache_resource(show_spinner=False, max_entries=50)
 def _figure(frame: pd.DataFrame, zone: str, limit: int | None, *, dark: bool) -> bytes:
     figure = usage_figure(
         frame, zone=ui.zone_named(zone), palette=DARK if dark else LIGHT, limit=limit

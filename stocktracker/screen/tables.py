@@ -21,15 +21,19 @@ from stocktracker.figures.export import QuoteRow
 from stocktracker.model import Freshness
 from stocktracker.palette import FLAT_NAME, Palette, Scheme, change_name
 from stocktracker.rows import Row
+from stocktracker.screen.styling import styled
 
 CLOCK = "◷"
 DOUBTFUL = f"{CLOCK} doubtful"
 NARROW = 640  # pixels, below which the table gives way to cards
-WIDE = ":has(> .st-key-wide, > .st-key-wide-too)"  # with the room around them
+# Whole elements, with the room around them: the tiles, the cards, and the table, which comes after
+# those and has no name in the page. Containers with names would be more messages in every tick.
+TILES = '[data-testid="stLayoutWrapper"]:has(> * > * > .st-key-wide)'
+CARDS = '[data-testid="stElementContainer"]:has(> * > .cards)'
 
 STYLE = f"""<style>
-@media (max-width: {NARROW}px) {{ {WIDE} {{ display: none; }} }}
-@media (min-width: {NARROW + 1}px) {{ :has(> .st-key-narrow) {{ display: none; }} }}
+@media (max-width: {NARROW}px) {{ {TILES}, {CARDS} + * {{ display: none; }} }}
+@media (min-width: {NARROW + 1}px) {{ {CARDS} {{ display: none; }} }}
 .card {{ display: grid; grid-template-columns: 1fr auto; gap: 0 .75rem; padding: .6rem 0;
   border-bottom: 1px solid var(--line); font-variant-numeric: tabular-nums; }}
 .card b {{ font-size: 1.05rem; }}
@@ -167,7 +171,7 @@ def quote_table(shown: Sequence[Cells], palette: Palette) -> Styler:
             "status": [cells.status for cells in shown],
         }
     )
-    style = frame.style.format(
+    style = styled(frame).format(
         {
             "change": lambda value: wording.change(_number(value), None),
             "percent": lambda value: wording.percent(_number(value)),
@@ -239,7 +243,8 @@ def quote_columns() -> dict[str, Any]:
 def cards(shown: Iterable[Cells], palette: Palette) -> str:
     """The same for a phone: two lines a ticker."""
     lines = "".join(_card(cells, palette) for cells in shown)
-    return f'<div style="--line:{palette.border};--muted:{palette.muted}">{lines}</div>'
+    colours = f"--line:{palette.border};--muted:{palette.muted}"
+    return f'<div class="cards" style="{colours}">{lines}</div>'
 
 
 def _card(cells: Cells, palette: Palette) -> str:

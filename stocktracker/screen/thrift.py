@@ -6,7 +6,8 @@ With hundreds of viewers this is half of the server's work, and none of it is fo
   each anew, for a message that never changes while a server runs;
 - files that nobody refers to any more: after each run it looks through those of all sessions;
 - the labels of a multiselect's options: it spells and numbers all thirteen thousand of the listing
-  anew for each whole run, and each session keeps half a megabyte of the same.
+  anew for each whole run, and each session keeps half a megabyte of the same;
+- who has something to send: it asks all sessions, and is woken for each message (`outgoing.py`).
 
 A Streamlit that does these in another way is left alone, and only costs more.
 """
@@ -22,9 +23,10 @@ from typing import Any
 
 from streamlit.elements.widgets import multiselect
 from streamlit.proto.NewSession_pb2 import CustomThemeConfig
-from streamlit.runtime import app_session, media_file_manager
+from streamlit.runtime import Runtime, app_session, media_file_manager
 
 from stocktracker.clock import Clock
+from stocktracker.screen import outgoing
 
 SELDOM = timedelta(seconds=2)  # files of a run that is over may stay so much longer
 MANY = 1000  # options whose labels are worth keeping
@@ -36,6 +38,8 @@ Place = tuple[Any, str, str]
 THEME: Place = (app_session, "_populate_theme_msg", "msg section")
 ORPHANS: Place = (media_file_manager.MediaFileManager, "remove_orphaned_files", "self")
 LABELS: Place = (multiselect, "create_mappings", "options format_func")
+LOOP: Place = (Runtime, "_loop_coroutine", "self")
+WAKE: Place = (Runtime, "_enqueued_some_message", "self")
 
 
 def be_thrifty(clock: Clock) -> list[str]:
@@ -44,6 +48,8 @@ def be_thrifty(clock: Clock) -> list[str]:
         THEME: Remembering,
         ORPHANS: partial(seldom, clock=clock),
         LABELS: shared,
+        LOOP: outgoing.among_few,
+        WAKE: outgoing.once,
     }
     return [place[1] for place, make in instead.items() if _replace(place, make)]
 
