@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from benchmarks.report import Row, middle
@@ -21,8 +21,7 @@ from benchmarks.viewers import Viewers
 PLAN = "premium-75"
 OURS, RIVALS = "ours", ("ttl", "background")
 COUNTS = (1, 10, 100)
-TOGETHER = 10  # up to so many viewers of each may look at the same time
-WINDOW, WINDOW_ALONE = 21.0, 20.0  # seconds; quotes live for 20, and ticks are 5 apart
+WINDOW = 21.0  # seconds; quotes live for 20, and ticks are 5 apart
 LIST = 5
 FETCHED = r"Fetched at [\d. ]+"
 
@@ -31,11 +30,10 @@ FETCHED = r"Fetched at [\d. ]+"
 class Seen:
     """What one number of viewers of one app caused and saw."""
 
-    calls: int = 0
-    refusals: int = 0
-    window: float = 0
-    ages: list[float] = field(default_factory=list)
-    told: dict[str, float] = field(default_factory=dict)
+    calls: int
+    refusals: int
+    ages: list[float]
+    told: dict[str, float]
 
 
 def links() -> list[str]:
@@ -57,38 +55,31 @@ def measure(counts: tuple[int, ...] = COUNTS) -> list[Row]:
         there = 0
         for count in counts:
             for app in apps:
-                seen[app, count] = Seen()
                 more = links()[there % len(TICKERS) :] + links()[: there % len(TICKERS)]
                 viewers.open(app, servers[app].port, count - there, more, note=FETCHED)
                 viewers.settle(app)
             there = count
-            together = [apps] if count <= TOGETHER else [(app,) for app in apps]
-            window = WINDOW if count <= TOGETHER else WINDOW_ALONE
-            for looking in together:
-                _look(viewers, looking, servers, sources, seen=seen, count=count, window=window)
+            for app, mine in _look(viewers, apps, servers, sources).items():
+                seen[app, count] = mine
     return [row for count in counts for row in _rows(count, seen)]
 
 
 def _look(
     viewers: Viewers,
-    apps: tuple[str, ...],
+    apps: Sequence[str],
     servers: dict[str, Process],
     sources: dict[str, Process],
-    *,
-    seen: dict[tuple[str, int], Seen],
-    count: int,
-    window: float,
-) -> None:
+) -> dict[str, Seen]:
+    """All at the same time: what one server takes from the others, it takes from all."""
     before = {app: _stats(sources[app])[0] for app in apps}
     with _ages(servers[OURS]) as ages:
-        told = viewers.look(apps, window)
+        told = viewers.look(apps, WINDOW)
+    seen = {}
     for app in apps:
         calls, refusals = _stats(sources[app])
-        mine = seen[app, count]
-        mine.calls += calls - before[app]
-        mine.refusals, mine.window = refusals, window
-        mine.told = told[app]
-        mine.ages = ages if app == OURS else _told_ages(told[app]["noted"])
+        shown = ages if app == OURS else _told_ages(told[app]["noted"])
+        seen[app] = Seen(calls - before[app], refusals, shown, told[app])
+    return seen
 
 
 def _stats(source: Process) -> tuple[int, int]:
@@ -132,7 +123,7 @@ def _rows(count: int, seen: dict[tuple[str, int], Seen]) -> Iterator[Row]:
 
 def _figures(seen: Seen) -> dict[tuple[str, str], float]:
     return {
-        ("upstream calls", "calls/min"): seen.calls * 60 / seen.window,
+        ("upstream calls", "calls/min"): seen.calls * 60 / WINDOW,
         ("refused since the first came", "calls"): seen.refusals,
         ("age of a quote as drawn, p50", "s"): _at(seen.ages, 0.5),
         ("age of a quote as drawn, p95", "s"): _at(seen.ages, 0.95),
@@ -145,7 +136,7 @@ def _figures(seen: Seen) -> dict[tuple[str, str], float]:
 
 def _milliseconds(seen: Seen, which: str) -> float:
     """Where nothing at all was answered, it was not within the time of the measurement."""
-    return 1000 * (seen.told[which] or seen.window)
+    return 1000 * (seen.told[which] or WINDOW)
 
 
 def _at(ages: list[float], part: float) -> float:

@@ -23,7 +23,7 @@ from benchmarks import machine
 from benchmarks.browser import WHOLE, Browser
 
 ROOT = Path(__file__).parent.parent
-OPENING = 25  # tabs that are opened side by side
+OPENING = 50  # tabs that are opened side by side
 LATE = 2.0  # seconds, after which a tick counts as unanswered
 SETTLED = 1.5  # seconds: a page that still waits for something looks more often
 

@@ -14,8 +14,7 @@ chart = st.components.v2.component(
 
 @st.fragment(run_every=5)
 def live() -> None:
-    with st.container(horizontal=True, key="strip"):
-        st.markdown(figures.STRIP, width="content")
+    st.markdown(figures.STRIP)
     for line in figures.HEADLINE:
         st.markdown(line)
     chart(key="chart", data=figures.CHART)
