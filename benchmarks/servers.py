@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -122,14 +122,15 @@ class Process:
         return machine.rss(self.pid)
 
 
-def wait_until_quiet(pids: list[int]) -> None:
-    """Until they have nothing to do of their own: ours imports what other pages need after its
+def wait_until_quiet(pids: Sequence[int]) -> None:
+    """Until none has anything to do of its own: ours imports what other pages need after its
     first visitor, who has to have come."""
     until = time.monotonic() + QUIET_WITHIN
     while time.monotonic() < until:
-        before = sum(map(machine.cpu_seconds, pids))
+        before = list(map(machine.cpu_seconds, pids))
         PAUSE.wait(LOOK)
-        if sum(map(machine.cpu_seconds, pids)) - before < IDLE * LOOK * len(pids):
+        spent = [machine.cpu_seconds(pid) - was for pid, was in zip(pids, before, strict=True)]
+        if max(spent) < IDLE * LOOK:
             return
 
 

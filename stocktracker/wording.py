@@ -235,7 +235,7 @@ def _rounded(long: timedelta, unit: timedelta) -> timedelta:
 
 
 def _day_and_time(local: datetime, now: datetime | None) -> str:
-    time = f"{local:%H:%M}"
+    time = f"{local.hour:02}:{local.minute:02}"  # strftime takes ten times as long
     days = None if now is None else (local.date() - now.astimezone(local.tzinfo).date()).days
     if days == 0:
         return time

@@ -37,7 +37,7 @@ def ahead() -> Iterator[None]:
 
 def is_given() -> bool:
     """Whether what is drawn now comes before the rest."""
-    return bool(st.session_state.get(IS_FIRST))
+    return IS_FIRST in st.session_state
 
 
 def wait_for(question: Callable[[], bool]) -> None:

@@ -54,7 +54,8 @@ def tick_of(
     if is_pending(runtime, seen) or ui.is_listing_to_offer(runtime):
         since = st.session_state.setdefault(PENDING_SINCE, runtime.now())
         return pending_tick(runtime.now() - since)
-    st.session_state.pop(PENDING_SINCE, None)
+    if PENDING_SINCE in st.session_state:  # to take what is not there costs an exception
+        del st.session_state[PENDING_SINCE]
     asked = INTERVALS[st.session_state.get("refresh", "Auto")]
     if asked is not None:
         return asked

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import inspect
 import threading
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -73,16 +73,17 @@ class Remembering:
 
     def __init__(self, populate: Callable[..., None]) -> None:
         self._populate = populate
-        self._made: MutableMapping[str, CustomThemeConfig] = {}
+        self._made: dict[str, CustomThemeConfig | None] = {}
 
     def __call__(self, msg: CustomThemeConfig, section: str = "theme") -> None:
-        made = self._made.get(section)
-        if made is None:
+        if section not in self._made:
             made = CustomThemeConfig()
             self._populate(made, section)
-            self._made[section] = made
-        if made.ByteSize():  # to merge nothing would say that the section is there
-            msg.MergeFrom(made)
+            # To merge nothing would say that the section is there.
+            self._made[section] = made if made.ByteSize() else None
+        told = self._made[section]
+        if told is not None:
+            msg.MergeFrom(told)
 
 
 def seldom(sweep: Callable[[Any], None], clock: Clock) -> Callable[[Any], None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
@@ -27,6 +27,7 @@ TICKER = "ticker"
 DEFAULTS = ("AAPL", "MSFT", "NVDA", "AMZN", "GOOGL")
 SEPARATOR = " · "
 COLOURS = "colours"
+SCHEMES: Mapping[object, Scheme] = {each.value: each for each in Scheme}
 
 
 # --- who is looking -------------------------------------------------------------------------
@@ -307,9 +308,10 @@ def is_dark() -> bool:
 
 def scheme() -> Scheme:
     """Which colours mean up and down to this viewer."""
-    # The page can come before the sidebar, and then only the link knows.
-    held = st.session_state.get(COLOURS, st.query_params.get(COLOURS))
-    return Scheme(held) if held in set(Scheme) else Scheme.GREEN_RED
+    held = st.session_state.get(COLOURS)
+    if held is None:  # the page can come before the sidebar, and then only the link knows
+        held = st.query_params.get(COLOURS)
+    return SCHEMES.get(held, Scheme.GREEN_RED)
 
 
 def palette() -> Palette:
