@@ -13,7 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-from streamlit.runtime import SessionClient
+from streamlit.runtime import Runtime, SessionClient
 from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.memory_session_storage import MemorySessionStorage
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
@@ -73,6 +73,15 @@ def asked(noting: Noting) -> list[str]:
 
 def put(session: AppSession) -> None:
     session._enqueue_forward_msg(MESSAGE)
+
+
+def sender() -> tuple[Any, asyncio.Event]:
+    """What the loop is woken by: as much of a runtime as that takes, and the event."""
+    things = SimpleNamespace(eventloop=asyncio.get_running_loop(), need_send_data=asyncio.Event())
+    return SimpleNamespace(_get_async_objs=lambda: things), things.need_send_data
+
+
+wake_as_streamlit = Runtime._enqueued_some_message
 
 
 def test_who_has_put_something_into_the_queue_is_asked_and_nobody_else() -> None:
@@ -165,10 +174,8 @@ def test_it_is_noted_before_the_loop_is_woken_and_in_the_queue_before_it_is_note
 
 def test_nothing_stays_behind_that_threads_put_while_the_loop_sends() -> None:
     async def run() -> None:
-        loop, event = asyncio.get_running_loop(), asyncio.Event()
-        things = SimpleNamespace(eventloop=loop, need_send_data=event)
-        runtime = SimpleNamespace(_get_async_objs=lambda: things)
-        wake = once(lambda _: loop.call_soon_threadsafe(event.set))
+        runtime, event = sender()
+        wake = once(wake_as_streamlit)
         async with viewers(5, wake=lambda: wake(runtime)) as (noting, sessions):
 
             def work() -> None:
@@ -194,14 +201,12 @@ def test_nothing_stays_behind_that_threads_put_while_the_loop_sends() -> None:
 
 def test_the_loop_is_woken_once_and_again_when_it_is_up() -> None:
     async def run() -> None:
-        loop, event = asyncio.get_running_loop(), asyncio.Event()
-        things = SimpleNamespace(eventloop=loop, need_send_data=event)
-        runtime = SimpleNamespace(_get_async_objs=lambda: things)
+        runtime, event = sender()
         calls: list[bool] = []
 
-        def streamlits(_: Any) -> None:
+        def streamlits(self: Any) -> None:
             calls.append(event.is_set())
-            loop.call_soon_threadsafe(event.set)
+            wake_as_streamlit(self)
 
         wake = once(streamlits)
         wake(runtime)

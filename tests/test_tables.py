@@ -163,15 +163,15 @@ def test_numbers_are_underneath_so_that_sorting_is_by_value() -> None:
     assert frame["last"].isna().tolist() == [False, True]
 
 
-# --- the colours ----------------------------------------------------------------------------
-
-
 def test_equal_tables_are_equal_messages_wherever_they_are_drawn() -> None:
     one, again, other = (
         quote_table(shown, LIGHT).to_html() for shown in ([cells()], [cells()], [cells(price=2.0)])
     )
     assert one == again
     assert one != other
+
+
+# --- the colours ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("palette", [LIGHT, DARK])

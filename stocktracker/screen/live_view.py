@@ -16,7 +16,6 @@ from stocktracker.screen.sharing import Shared
 from stocktracker.screen.tables import Cells, cards, cells_of, quote_columns, quote_table, tile
 
 TILES = 5
-PRICES, REST = "prices ", "rest"  # the parts of the page
 KEPT = 1500  # lists of tickers, each with what is shown of them; some 20 kB each
 
 
@@ -30,11 +29,11 @@ def draw(runtime: Runtime, tickers: Sequence[Ticker]) -> None:
     key, shown = _cells.get(tuple(tickers), rows, lambda: _keyed(rows))
     scheme_name, dark = ui.scheme().value, ui.is_dark()
     if head_start.is_given():
-        _draw(key, scheme_name, shown, dark=dark, parts=PRICES)
+        _draw(key, scheme_name, shown, dark=dark, rest=False)
         head_start.give(head_start.FOR_PRICES)
-        _draw(key, scheme_name, shown, dark=dark, parts=REST)
+        _draw(key, scheme_name, shown, dark=dark, prices=False)
     else:
-        _draw(key, scheme_name, shown, dark=dark, parts=PRICES + REST)
+        _draw(key, scheme_name, shown, dark=dark)
 
 
 def _keyed(rows: Sequence[Row]) -> tuple[bytes, list[Cells]]:
@@ -53,13 +52,14 @@ def _draw(
     _shown: Sequence[Cells],
     *,
     dark: bool,
-    parts: str,
+    prices: bool = True,
+    rest: bool = True,
 ) -> None:
     scheme = Scheme(scheme_name)
     palette = with_scheme(DARK if dark else LIGHT, scheme)
-    if PRICES in parts:
+    if prices:
         _draw_prices(_shown, palette, scheme)
-    if REST in parts:
+    if rest:
         _draw_rest(_shown, palette)
 
 

@@ -28,12 +28,12 @@ DOUBTFUL = f"{CLOCK} doubtful"
 NARROW = 640  # pixels, below which the table gives way to cards
 # Whole elements, with the room around them: the tiles, the cards, and the table, which comes after
 # those and has no name in the page. Containers with names would be more messages in every tick.
-TILES = '[data-testid="stLayoutWrapper"]:has(> * > * > .st-key-wide)'
-CARDS = '[data-testid="stElementContainer"]:has(> * > .cards)'
+TILE_GRID = '[data-testid="stLayoutWrapper"]:has(> * > * > .st-key-wide)'
+CARD_LIST = '[data-testid="stElementContainer"]:has(> * > .cards)'
 
 STYLE = f"""<style>
-@media (max-width: {NARROW}px) {{ {TILES}, {CARDS} + * {{ display: none; }} }}
-@media (min-width: {NARROW + 1}px) {{ {CARDS} {{ display: none; }} }}
+@media (max-width: {NARROW}px) {{ {TILE_GRID}, {CARD_LIST} + * {{ display: none; }} }}
+@media (min-width: {NARROW + 1}px) {{ {CARD_LIST} {{ display: none; }} }}
 .card {{ display: grid; grid-template-columns: 1fr auto; gap: 0 .75rem; padding: .6rem 0;
   border-bottom: 1px solid var(--line); font-variant-numeric: tabular-nums; }}
 .card b {{ font-size: 1.05rem; }}
