@@ -261,6 +261,25 @@ def test_first_calls_that_set_out_late_on_a_busy_machine_are_not_overtaken_by_to
         assert len(far.answers()) >= min(60, PLANS[name].limits[0].count * 5)
 
 
+@pytest.mark.parametrize("seconds", [0.4, 1.2, 3.0, 9.0])
+@pytest.mark.parametrize("slow", [1, 3, 20])
+@pytest.mark.parametrize("name", ["premium-75", "premium-600", "premium-1200"])
+def test_calls_that_are_slower_than_any_before_are_not_overtaken_by_too_many(
+    name: str, slow: int, seconds: float
+) -> None:
+    """Nobody could have measured it: they are on their way, and may arrive at any moment."""
+    burst, sent = PLANS[name].limits[0].count, count()
+
+    def latency() -> timedelta:
+        is_slow = 2 * burst <= next(sent) < 2 * burst + slow
+        return seconds * SECOND if is_slow else SECOND / 100
+
+    with far_away(name, latency) as far:
+        far.live(60 * SECOND, *(f"T{number}" for number in range(6 * burst)))
+        assert far.upstream.refused == 0
+        assert len(far.answers()) == 6 * burst
+
+
 def test_a_newcomers_first_quote_does_not_wait_for_the_round() -> None:
     watched = [f"T{number}" for number in range(60)]
     with far_away("premium-75", LATENCIES["200 ms"](), watched) as far:

@@ -114,14 +114,6 @@ def test_several_calls_are_taken_all_or_none(redis: RedisServer) -> None:
     assert found.budget.allowance().possible == 0
 
 
-def test_windows_are_as_wide_as_calls_travel_unequally_long(ours: Process) -> None:
-    ours.budget.spread = SECOND
-    ours.budget.spend()
-    with pytest.raises(BudgetSpent) as refusal:
-        ours.budget.spend()
-    assert refusal.value.next_at - SystemClock().now() > 1.9 * SECOND
-
-
 def test_only_a_call_of_ones_own_is_given_back(ours: Process, theirs: Process) -> None:
     ours.budget.spend()
     sent_at = SystemClock().uptime().elapsed

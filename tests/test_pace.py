@@ -1,4 +1,4 @@
-"""How many calls are on their way, how far apart scarce ones are, what latency does to windows."""
+"""How many calls are on their way, how far apart scarce ones are, what is known of latency."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from stocktracker.plans import DAY, MINUTE, PLANS, SECOND, parse_limits
-from stocktracker.polling.ledger import MOST_SPREAD, Ledger, margin
+from stocktracker.plans import MINUTE, PLANS, SECOND, parse_limits
+from stocktracker.polling.ledger import Ledger
 from stocktracker.polling.pace import (
     CATCH_UP,
     KEPT,
@@ -34,9 +34,10 @@ def test_latency_is_what_the_last_calls_took() -> None:
 
 
 def test_first_calls_that_are_slow_together_do_not_say_how_quick_one_can_be() -> None:
-    assert Latency().spread == timedelta(0)
-    assert measured(*[900] * (SURE - 1)).spread == 900 * MILLISECOND
-    assert measured(*[900] * SURE).spread == timedelta(0)
+    assert (Latency().shortest, Latency().spread) == (timedelta(0), timedelta(0))
+    few, enough = measured(*[900] * (SURE - 1)), measured(*[900] * SURE)
+    assert (few.shortest, few.spread) == (timedelta(0), 900 * MILLISECOND)
+    assert (enough.shortest, enough.spread) == (900 * MILLISECOND, timedelta(0))
 
 
 @pytest.mark.parametrize(
@@ -90,24 +91,7 @@ def test_calls_that_went_ahead_of_their_slots_put_off_the_next_one() -> None:
     assert next_slot(11 * SECOND, 10 * SECOND, SECOND, 4) == 15 * SECOND
 
 
-@pytest.mark.parametrize(
-    ("period", "spread", "wider_by"),
-    [
-        (SECOND, 20, 50),
-        (SECOND, 400, 400),
-        (SECOND, 5000, 1000),
-        (MINUTE, 200, 300),
-        (MINUTE, 450, 450),
-        (DAY, 5000, 5000),
-    ],
-)
-def test_a_window_covers_the_spread_of_latency(
-    period: timedelta, spread: float, wider_by: float
-) -> None:
-    assert margin(period, spread * MILLISECOND) == wider_by * MILLISECOND
-
-
 def test_a_ledger_remembers_for_as_long_as_the_widest_window() -> None:
     limits = parse_limits("2/minute")
-    ledger = Ledger((100.0, 100.0)).take(timedelta(seconds=160.9), 1, MINUTE)
-    assert ledger.possible(limits, timedelta(seconds=160.9), MOST_SPREAD) == 0
+    ledger = Ledger((100.0, 100.0)).take(timedelta(seconds=160.2), 1, MINUTE)
+    assert ledger.possible(limits, timedelta(seconds=160.2)) == 0

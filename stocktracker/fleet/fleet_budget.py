@@ -21,7 +21,7 @@ from stocktracker.fleet.fleet_clock import JUMP, MICROSECOND
 from stocktracker.fleet.redis_store import RedisStore
 from stocktracker.plans import Limit
 from stocktracker.polling.budget import Budget
-from stocktracker.polling.ledger import MOST_SPREAD, PAUSE, Closure, Ledger, margin
+from stocktracker.polling.ledger import PAUSE, Closure, Ledger, margin
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ class FleetBudget(Budget):
         windows = [
             part
             for limit in self.limits
-            for part in (limit.count, _micros(limit.period + margin(limit.period, self.spread)))
+            for part in (limit.count, _micros(limit.period + margin(limit.period)))
         ]
         self._number += count
         answer, _, *more = self._ask(
@@ -112,7 +112,7 @@ class FleetBudget(Budget):
         )
         if answer == b"spent":
             up, ledger = self._clock.uptime().elapsed, self.load_ledger()
-            next_at = ledger.next_at(self.limits, up, self.spread)
+            next_at = ledger.next_at(self.limits, up)
             raise BudgetSpent(self._clock.now() + max(next_at - up, MICROSECOND))
         up = self._clock.uptime().elapsed
         names = [f"{self._name}:{self._number - one}" for one in range(count)]
@@ -209,7 +209,7 @@ class FleetBudget(Budget):
         return [self._loaded_at - _micros(SURE), *self._loaded_as]
 
     def _reach(self) -> timedelta:
-        return self._longest + margin(self._longest, MOST_SPREAD)
+        return self._longest + margin(self._longest)
 
 
 def _micros(length: timedelta) -> int:

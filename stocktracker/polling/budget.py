@@ -19,7 +19,7 @@ from stocktracker.clock import Clock
 from stocktracker.errors import BudgetSpent, Window
 from stocktracker.plans import DAY, Limit
 from stocktracker.polling.joining import DOCUMENT
-from stocktracker.polling.ledger import NO_SPREAD, PAUSE, Allowance, Closure, Ledger
+from stocktracker.polling.ledger import PAUSE, Allowance, Closure, Ledger
 
 log = logging.getLogger(__name__)
 
@@ -35,11 +35,7 @@ class Documents(Protocol):
 
 
 class Budget:
-    """Takes calls from the store's one ledger. Raises StoreError where it cannot be written.
-
-    `spread` is by how much the times differ that calls travel, as measured; windows are widened by
-    as much.
-    """
+    """Takes calls from the store's one ledger. Raises StoreError where it cannot be written."""
 
     def __init__(self, store: Documents, limits: Sequence[Limit], clock: Clock) -> None:
         self._store = store
@@ -47,7 +43,6 @@ class Budget:
         self.limits = tuple(limits)
         self._longest_limit = max(limits, key=lambda limit: limit.period)
         self._longest = self._longest_limit.period
-        self.spread = NO_SPREAD
 
     def allowance(self) -> Allowance:
         """Look, and take nothing."""
@@ -57,15 +52,13 @@ class Budget:
         """What `ledger` allows now; for a page that has the ledger from the board."""
         up, now = self._clock.uptime().elapsed, self._clock.now()
         closed = ledger.closure is not None and ledger.closure.window is not Window.SECOND
-        limits, spread = self.limits, self.spread
+        limits = self.limits
         # Only days are planned by when calls come back; a minute has too many of them to look at.
         returns = ledger.returns(self._longest_limit, up) if self._longest >= DAY else ()
         return Allowance(
-            possible=ledger.possible(limits, up, spread),
-            next_at=now + (ledger.next_at(limits, up, spread) - up),
-            left=tuple(
-                (limit, 0 if closed else ledger.left(limit, up, spread)) for limit in limits
-            ),
+            possible=ledger.possible(limits, up),
+            next_at=now + (ledger.next_at(limits, up) - up),
+            left=tuple((limit, 0 if closed else ledger.left(limit, up)) for limit in limits),
             refused=None if ledger.closure is None else ledger.closure.window,
             returns=tuple(now + (at - up) for at in returns),
         )
@@ -110,8 +103,8 @@ class Budget:
         with self._store.transaction():
             ledger = self.load_ledger()
             up = self._clock.uptime().elapsed
-            if ledger.possible(self.limits, up, self.spread) < count:
-                next_at = ledger.next_at(self.limits, up, self.spread)
+            if ledger.possible(self.limits, up) < count:
+                next_at = ledger.next_at(self.limits, up)
                 raise BudgetSpent(self._clock.now() + (next_at - up))
             self._save(ledger.take(up, count, self._longest))
         return ledger.closure is not None

@@ -21,18 +21,12 @@ PAUSE = {
 }
 
 
-NO_SPREAD = timedelta(0)
-MOST_SPREAD = timedelta(seconds=1)
+def margin(period: timedelta) -> timedelta:
+    """What a window is widened by, as clocks differ: 0.5 %, at least 50 ms, at most 5 s.
 
-
-def margin(period: timedelta, spread: timedelta = NO_SPREAD) -> timedelta:
-    """What a window is widened by, as not all calls travel equally long: 0.5 %, at least 50 ms.
-
-    Where the measured times of travel differ by more than that, by their `spread`, up to a second:
-    calls of two bursts may arrive closer together than they were sent.
+    That calls arrive later than they are sent, and not all equally late, is `arrivals.py`'s.
     """
-    usual = min(max(period / 200, timedelta(milliseconds=50)), timedelta(seconds=5))
-    return max(usual, min(spread, MOST_SPREAD))
+    return min(max(period / 200, timedelta(milliseconds=50)), timedelta(seconds=5))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,31 +48,27 @@ class Ledger:
     closure: Closure | None = None
     quiet_until: timedelta | None = None
 
-    def left(self, limit: Limit, up: timedelta, spread: timedelta = NO_SPREAD) -> int:
+    def left(self, limit: Limit, up: timedelta) -> int:
         """Calls left within this limit at `up`, closures apart."""
-        start = (up - limit.period - margin(limit.period, spread)).total_seconds()
+        start = (up - limit.period - margin(limit.period)).total_seconds()
         used = len(self.taken) - bisect_right(self.taken, start)
         return max(limit.count - used, 0)
 
-    def possible(
-        self, limits: Sequence[Limit], up: timedelta, spread: timedelta = NO_SPREAD
-    ) -> int:
+    def possible(self, limits: Sequence[Limit], up: timedelta) -> int:
         """How many calls may be made at this very instant."""
         if self.quiet_until is not None and up < self.quiet_until:
             return 0
         if self.closure is not None:
-            return 1 if self.next_at(limits, up, spread) <= up else 0
-        return min(self.left(limit, up, spread) for limit in limits)
+            return 1 if self.next_at(limits, up) <= up else 0
+        return min(self.left(limit, up) for limit in limits)
 
-    def next_at(
-        self, limits: Sequence[Limit], up: timedelta, spread: timedelta = NO_SPREAD
-    ) -> timedelta:
+    def next_at(self, limits: Sequence[Limit], up: timedelta) -> timedelta:
         """The uptime at which the next call becomes possible; `up` itself where one is."""
         earliest = [up]
         for limit in limits:
             if len(self.taken) >= limit.count:
                 oldest = timedelta(seconds=self.taken[-limit.count])
-                earliest.append(oldest + limit.period + margin(limit.period, spread))
+                earliest.append(oldest + limit.period + margin(limit.period))
         if self.closure is not None:
             earliest.append(self.closure.until)
         if self.quiet_until is not None:
@@ -97,7 +87,7 @@ class Ledger:
 
     def take(self, up: timedelta, count: int, longest: timedelta) -> Ledger:
         """`count` calls more at `up`; what no window reaches any more is dropped."""
-        start = (up - longest - margin(longest, MOST_SPREAD)).total_seconds()
+        start = (up - longest - margin(longest)).total_seconds()
         stamps = [stamp for stamp in self.taken if stamp > start]
         closure = self.closure
         if closure is not None:

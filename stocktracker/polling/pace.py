@@ -13,7 +13,7 @@ from datetime import timedelta
 from math import ceil
 
 from stocktracker.plans import DAY, Limit
-from stocktracker.polling.ledger import NO_SPREAD, margin
+from stocktracker.polling.ledger import margin
 
 KEPT = 1500  # measurements: what was late a minute ago still counts within the minute's window
 LAST = 100  # of them tell what is usual now
@@ -44,16 +44,18 @@ class Latency:
         return sum(last, timedelta(0)) / len(last)
 
     @property
-    def spread(self) -> timedelta:
-        """By how much the times differ at most: nobody knows which half of a journey was slow.
+    def shortest(self) -> timedelta:
+        """What a journey takes at least. Before SURE are measured that may be no time at all.
 
-        Before SURE are measured the shortest may be none at all: on a busy machine, as it is at a
-        start, the first are often slow together, and the next overtake them.
+        On a busy machine, as it is at a start, the first are often slow together, and the next
+        overtake them.
         """
-        if not self.measured:
-            return NO_SPREAD
-        shortest = min(self.measured) if len(self.measured) >= SURE else timedelta(0)
-        return max(self.measured) - shortest
+        return min(self.measured) if len(self.measured) >= SURE else timedelta(0)
+
+    @property
+    def spread(self) -> timedelta:
+        """By how much longer than the shortest one may take, by what was measured."""
+        return max(self.measured, default=timedelta(0)) - self.shortest
 
 
 def most_side_by_side(limits: Sequence[Limit]) -> int:
@@ -72,11 +74,11 @@ def side_by_side(limits: Sequence[Limit], latency: Latency) -> int:
     return min(max(ceil(HEADROOM * on_their_way) + 1, LEAST_SIDE_BY_SIDE), most)
 
 
-def spacing(limits: Sequence[Limit], spread: timedelta = NO_SPREAD) -> timedelta:
+def spacing(limits: Sequence[Limit]) -> timedelta:
     """How far apart calls are that go on and on, by the limits shorter than a day."""
     return max(
         (
-            (limit.period + margin(limit.period, spread)) / limit.count
+            (limit.period + margin(limit.period)) / limit.count
             for limit in limits
             if limit.period < DAY
         ),

@@ -21,7 +21,6 @@ from stocktracker.model import Call, Feed, Want
 from stocktracker.plans import DAY, Capability, Limit, Liveness
 from stocktracker.polling.agenda import Agenda, is_operators
 from stocktracker.polling.due import Known
-from stocktracker.polling.ledger import NO_SPREAD
 from stocktracker.polling.pace import CATCH_UP, spacing
 from stocktracker.polling.schedule import Due, Forecast
 from stocktracker.polling.spare import PRICES, Spare, put_off, spare_at, spare_calls
@@ -51,7 +50,6 @@ class Allowed:
     outage_until: datetime | None = None
     left: int | None = None
     slot: datetime | None = None
-    latency_spread: timedelta = NO_SPREAD
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +126,7 @@ def _spare(agenda: Agenda, known: Known, allowed: Allowed) -> Spare | None:
 def _apart(agenda: Agenda, known: Known, allowed: Allowed) -> timedelta | None:
     """How far apart calls have to be; None where a round over all live quotes fits into the
     interval."""
-    apart = spacing(allowed.limits, allowed.latency_spread)
+    apart = spacing(allowed.limits)
     return apart if apart * quote_calls(agenda) > known.refresh else None
 
 

@@ -22,6 +22,7 @@ from stocktracker.model import LISTING_WANT, Call, Feed, Fetched, Record, Ticker
 from stocktracker.plans import DAY, Liveness
 from stocktracker.polling import bulletin, pace, shares
 from stocktracker.polling.agenda import Agenda
+from stocktracker.polling.arrivals import Arrivals
 from stocktracker.polling.budget import Budget
 from stocktracker.polling.bulletin import Bulletin
 from stocktracker.polling.due import Known
@@ -30,7 +31,7 @@ from stocktracker.polling.heart import IDLE
 from stocktracker.polling.knowledge import Knowledge
 from stocktracker.polling.ledger import Ledger
 from stocktracker.polling.outcome import Reply, digest
-from stocktracker.polling.pace import Latency
+from stocktracker.polling.pace import KEPT, Latency
 from stocktracker.polling.planner import Allowed, Plan, make_plan
 from stocktracker.polling.roster import Roster
 from stocktracker.polling.saving import Saving
@@ -96,6 +97,7 @@ class Poller:
         self._agenda = Agenda()
         self._shares = guard or Shares()
         self._latency = Latency()
+        self._answered: tuple[timedelta, ...] = ()
         self._slot: timedelta | None = None
         self._adopted: tuple[Mapping[Want, Wanted] | None, Liveness | None] = (None, None)
         self._told: Mapping[Want, Wanted] | None = None
@@ -183,7 +185,6 @@ class Poller:
 
     def _plan(self, wants: Mapping[Want, Wanted], ledger: Ledger) -> Plan:
         now = self._clock.now()
-        self._budget.spread = self._latency.spread
         allowance = self._budget.describe(ledger)
         knowledge, limits = self._knowledge, self._budget.limits
         # What upstream has refused once must not be asked for along with something else.
@@ -203,9 +204,17 @@ class Poller:
         shorter = [limit for limit in limits if limit.period < DAY]
         longest = max(shorter, key=lambda limit: limit.period, default=None)
         up = self._clock.uptime().elapsed
+        arrivals = Arrivals(
+            on_their_way=tuple(sent.taken_at for sent in self._sent),
+            answered=self._answered,
+            shortest=self._latency.shortest,
+            spread=self._latency.spread,
+        )
+        unmet = min(arrivals.possible(limit, up) for limit in limits)
+        meets_none_at = max(arrivals.next_at(limit, up) for limit in limits)
         allowed = Allowed(
-            possible=max(min(allowance.possible, side_by_side - len(self._sent)), 0),
-            next_at=allowance.next_at,
+            possible=max(min(allowance.possible, side_by_side - len(self._sent), unmet), 0),
+            next_at=max(allowance.next_at, now + (meets_none_at - up)),
             left_today=allowance.left_within(DAY),
             limits=limits,
             returns=allowance.returns,
@@ -213,7 +222,6 @@ class Poller:
             outage_until=knowledge.outage.until,
             left=None if longest is None else allowance.left_within(longest.period),
             slot=None if self._slot is None else now + (self._slot - up),
-            latency_spread=self._latency.spread,
         )
         in_flight = frozenset[Want]().union(*(sent.wants for sent in self._sent))
         return make_plan(known, wants, allowed, in_flight, self._agenda)
@@ -257,6 +265,8 @@ class Poller:
                 result = result_of(sent.future)
                 if not isinstance(result, Unreachable):
                     self._latency = self._latency.after([up - sent.taken_at])
+                if not isinstance(result, Unreachable) or result.sent:
+                    self._answered = (*self._answered, up)[-KEPT:]
                 reply = Reply(sent.call, sent.sent_at, self._clock.now(), result, sent.probe)
                 for record in digest(reply, self._board.read(), self._knowledge, self._budget):
                     records[record.want] = record
