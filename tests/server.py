@@ -17,7 +17,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,6 +32,7 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets import Subprotocol
 from websockets.sync.client import connect
 
+from stocktracker.clock import SystemClock
 from stocktracker.config import NAMES
 from stocktracker.plans import PLANS, Limit
 from stocktracker.simulator import ReceivedCall, Server, Simulator, serve
@@ -62,6 +63,27 @@ def free_port() -> int:
         found.bind((LOOPBACK, 0))
         port: int = found.getsockname()[1]
         return port
+
+
+class Elsewhen(SystemClock):
+    """The machine's clocks, with the wall clock set to `start` at first: for the simulator.
+
+    `settings` set that of a server likewise, for what depends on the day of the week or the hour.
+    """
+
+    def __init__(self, start: datetime) -> None:
+        super().__init__()
+        self._ahead = start - super().now()
+
+    def now(self) -> datetime:
+        return super().now() + self._ahead
+
+    @property
+    def settings(self) -> dict[str, str]:
+        return {
+            "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "tests" / "elsewhen"))),
+            "SECONDS_AHEAD": str(self._ahead.total_seconds()),
+        }
 
 
 class App:

@@ -129,7 +129,7 @@ def test_who_is_on_the_list_sees_prices(person: Claims, app: App, provider: Prov
     with Session(app, LINK, cookies=cookies(browser)) as session:
         assert session.says("AAPL")
         assert session.says("Sign out")
-        assert metric(app, "watched_tickers") == 1
+        until(lambda: metric(app, "watched_tickers") == 1, within=5)
     until(lambda: metric(app, "watched_tickers") == 0, within=5)
 
 
@@ -206,7 +206,7 @@ def test_a_sign_in_that_ends_stops_an_open_page_at_its_next_tick(
     browser = sign_in(app, provider, {**ANN, "iat": int(time.time()) - week + 6})
     with Session(app, LINK, cookies=cookies(browser)) as session:
         assert session.timers
-        assert metric(app, "watched_tickers") == 1
+        until(lambda: metric(app, "watched_tickers") == 1, within=5)
 
         def has_ended() -> bool:
             session.tick()
@@ -226,7 +226,7 @@ def test_who_signs_out_stops_in_the_page_that_is_open(app: App, provider: Provid
         session.timers = fragments  # a client that goes on all the same
         session.tick()
         assert session.says("Sign in to see prices.")
-        assert metric(app, "watched_tickers") == 0
+        until(lambda: metric(app, "watched_tickers") == 0, within=5)
 
 
 def test_a_download_is_for_who_has_signed_in(app: App, provider: Provider) -> None:

@@ -734,8 +734,8 @@ def test_intraday_bars_are_due_every_five_minutes_while_it_trades(
 @pytest.mark.parametrize(
     ("asked", "due"),
     [
-        ("2026-11-23T10:00", "2026-11-24T10:00"),  # a day later at the earliest
-        ("2026-11-23T22:00", "2026-11-24T22:00"),
+        ("2026-11-23T10:00", "2026-11-24T10:01"),  # a day later, when its call has come back
+        ("2026-11-23T22:00", "2026-11-24T22:01"),
         ("2026-11-20T22:00", "2026-11-23T14:30"),  # nothing is listed at the weekend
         ("2026-11-25T22:00", "2026-11-27T14:30"),  # nor on Thanksgiving
     ],

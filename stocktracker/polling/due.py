@@ -29,6 +29,8 @@ COMPACT_INTRADAY = timedelta(hours=6)
 COMPACT_BARS = 100
 # A day's change within these is none of the jumps that `jumps` knows.
 SMALLEST_FALL, SMALLEST_RISE = 0.78, 1.28
+# The call for the one before has come back into the day's by then, so that none is kept for it.
+LISTING_AGAIN = DAY + timedelta(minutes=1)
 LOOK_AGAIN = timedelta(hours=12)  # for a split that upstream may not have known that day
 
 # How soon the facts beside prices can hold anything new worth a call: on a plan whose calls are
@@ -303,7 +305,7 @@ def _listing(attempt: Attempt | None, since: datetime) -> Turn:
     if attempt is None:
         return Turn(since, "once a day", since)
     opens = calendar(US).next_session(attempt.at).open
-    return Turn(max(attempt.at + DAY, opens), "once a trading day", since)
+    return Turn(max(attempt.at + LISTING_AGAIN, opens), "once a trading day", since)
 
 
 def _has(bars: Bars | None, session: Session) -> bool:
