@@ -210,11 +210,11 @@ class Poller:
             shortest=self._latency.shortest,
             spread=self._latency.spread,
         )
-        unmet = min(arrivals.possible(limit, up) for limit in limits)
-        meets_none_at = max(arrivals.next_at(limit, up) for limit in limits)
+        room = min(arrivals.possible(limit, up) for limit in limits)
+        room_at = max(arrivals.next_at(limit, up) for limit in limits)
         allowed = Allowed(
-            possible=max(min(allowance.possible, side_by_side - len(self._sent), unmet), 0),
-            next_at=max(allowance.next_at, now + (meets_none_at - up)),
+            possible=max(min(allowance.possible, side_by_side - len(self._sent), room), 0),
+            next_at=max(allowance.next_at, now + (room_at - up)),
             left_today=allowance.left_within(DAY),
             limits=limits,
             returns=allowance.returns,
